@@ -1,0 +1,68 @@
+/// What servers tell each other during an election.
+///
+/// - Source: quorum protocol reference, section 3.1.
+package struct Notification: Equatable, Sendable {
+    package enum State: Int32, Sendable {
+        case looking = 0
+        case following = 1
+        case leading = 2
+        case observing = 3
+    }
+
+    package var state: State
+    /// The server proposed, or being the leader.
+    package var leader: PeerID
+    /// The last logged zxid of that server.
+    package var zxid: Zxid
+    /// The sender's logical clock.
+    package var electionEpoch: Int64
+    /// The currentEpoch of the proposed leader.
+    package var peerEpoch: Epoch
+    /// UTF-8 text of the sender's last committed configuration; nil from senders before 3.5.
+    package var config: [UInt8]?
+
+    package init(
+        state: State, leader: PeerID, zxid: Zxid, electionEpoch: Int64, peerEpoch: Epoch,
+        config: [UInt8]?
+    ) {
+        self.state = state
+        self.leader = leader
+        self.zxid = zxid
+        self.electionEpoch = electionEpoch
+        self.peerEpoch = peerEpoch
+        self.config = config
+    }
+
+    /// Reads one message without its length prefix.
+    ///
+    /// - Throws: `.truncated` or `.badValue` for a message that has to be skipped: the connection
+    ///   stays open (ZOOKEEPER-3769: a malformed notification killed the receiver).
+    package init(message: [UInt8]) throws(JuteError) {
+        var reader = JuteReader(message)
+        guard message.count != 36 else { throw .badValue }
+        guard let state = State(rawValue: try reader.readInt()) else { throw .badValue }
+        self.state = state
+        leader = try reader.readLong()
+        zxid = try reader.readZxid()
+        electionEpoch = try reader.readLong()
+        peerEpoch = message.count == 28 ? zxid.epoch : try reader.readLong()
+        config = nil
+        guard message.count >= 44, try reader.readInt() >= 2 else { return }
+        let length = try reader.readInt()
+        guard length >= 0, Int(length) <= reader.remaining else { throw .badLength(length) }
+        config = Array(reader.rest().prefix(Int(length)))
+    }
+
+    /// The message without its length prefix, in the form of version 2.
+    package var message: [UInt8] {
+        var writer = JuteWriter(reserving: 44 + (config?.count ?? 0))
+        writer.write(int: state.rawValue)
+        writer.write(long: leader)
+        writer.write(zxid: zxid)
+        writer.write(long: electionEpoch)
+        writer.write(long: peerEpoch)
+        writer.write(int: 2)
+        writer.write(buffer: config ?? [])
+        return writer.bytes
+    }
+}
