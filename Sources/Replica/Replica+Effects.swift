@@ -1,0 +1,207 @@
+import Jute
+import Zab
+import ZnodeTree
+
+extension Replica {
+    func perform(_ effect: Effect, _ now: Milliseconds) {
+        switch effect {
+        case .notify(let notification, let receiver):
+            environment.notify(notification, receiver)
+        case .saveAcceptedEpoch(let epoch):
+            environment.saveAcceptedEpoch(epoch)
+        case .saveCurrentEpoch(let epoch):
+            environment.saveCurrentEpoch(epoch)
+        case .append(let proposal, let tenure):
+            environment.append(proposal, tenure: tenure)
+        case .drainLog:
+            environment.drainLog()
+            peer.drained(now: now)
+        case .truncateLog(let zxid):
+            peer.truncated(succeeded: environment.truncateLog(after: zxid), now: now)
+        case .connect(let leader):
+            environment.connect(toLeader: leader)
+        case .sendToLeader(let packet):
+            environment.sendToLeader(packet)
+        case .disconnectFromLeader:
+            environment.disconnectFromLeader()
+        case .answerPing(let packet):
+            answerPing(packet)
+        case .beginSnapshot(let zxid):
+            loader = SnapshotLoader(options: served.read { $0.options })
+            stagedZxid = zxid
+        case .installSnapshot:
+            if let staged { environment.install(staged) }
+        case .discardSnapshot:
+            discardSnapshot(now)
+        case .revalidated(let session, let valid):
+            revalidated(session, valid: valid, now)
+        case .synced(let zxid):
+            synced(through: zxid)
+        case .listen:
+            environment.listenForLearners()
+        case .stopListening:
+            environment.stopListening()
+        case .send(let packet, let learner):
+            environment.send(packet, to: learner)
+        case .sendSnapshot(let learner):
+            environment.sendSnapshot(of: served.view(), to: learner)
+        case .close(let learner, let reason):
+            environment.close(learner, reason: reason)
+        case .forwarded(let request, let identities, let learner):
+            propose(request, identities, from: learner, now)
+        case .revalidate(let touch, let learner):
+            revalidate(touch, for: learner, now)
+        case .touched(let touches):
+            for touch in touches { renew(touch, now) }
+        case .readConfirmed(let token, let zxid):
+            reads.confirm(token, through: zxid)
+            appliedReads()
+            beginReads(now)
+        case .readsAbandoned:
+            reads.abandonRounds()
+        case .deliver(let proposal):
+            deliver(proposal, now)
+        case .changed(let status):
+            changed(status, now)
+        case .departed(let departure):
+            environment.departed(departure)
+        }
+    }
+
+    // MARK: Delivery
+
+    private func deliver(_ proposal: Proposal, _ now: Milliseconds) {
+        let record: TxnRecord
+        do throws(JuteError) {
+            record = try TxnRecord(payload: proposal.payload)
+        } catch {
+            // A quorum has logged what nobody can read: going on would let the replicas diverge.
+            preconditionFailure("committed transaction \(proposal.zxid) cannot be read: \(error)")
+        }
+        if staged != nil {
+            _ = staged?.apply(record)
+            return
+        }
+        let result = served.write { $0.apply(record) }
+        counters.committed += 1
+        if result.digestMatches == false { counters.digestMismatches += 1 }
+        environment.noteCommitted(proposal.zxid)
+        preparer.applied(through: proposal.zxid)
+        sessionsApplied(record, now)
+        answer(result, now)
+        appliedReads()
+        sinceSnapshot += 1
+        snapshotIfDue()
+    }
+
+    func appliedReads() {
+        reads.applied(through: peer.state.history.lastCommitted)
+    }
+
+    /// Snapshots stay at or below what this node's own disk holds.
+    private func snapshotIfDue() {
+        guard sinceSnapshot >= snapshotDue,
+            peer.state.history.durable >= peer.state.history.lastCommitted
+        else { return }
+        sinceSnapshot = 0
+        drawSnapshotDue()
+        environment.saveSnapshot(of: served.view())
+    }
+
+    // MARK: Log and network, as the environment reports them
+
+    package func logged(through zxid: Zxid, tenure: Int, now: Milliseconds) {
+        peer.logged(through: zxid, tenure: tenure, now: now)
+        settle(now)
+        snapshotIfDue()
+    }
+
+    package func receive(_ notification: Notification, from sender: PeerID, now: Milliseconds) {
+        peer.receive(notification, from: sender, now: now)
+        settle(now)
+    }
+
+    package func connectedToLeader(now: Milliseconds) {
+        peer.connectedToLeader(now: now)
+        settle(now)
+    }
+
+    package func disconnectedFromLeader(now: Milliseconds) {
+        peer.disconnectedFromLeader(now: now)
+        settle(now)
+    }
+
+    package func receiveFromLeader(_ packet: QuorumPacket, now: Milliseconds) {
+        peer.receiveFromLeader(packet, now: now)
+        settle(now)
+    }
+
+    package func learnerConnected(_ learner: LearnerConnection, now: Milliseconds) {
+        peer.learnerConnected(learner, now: now)
+        settle(now)
+    }
+
+    package func learnerClosed(_ learner: LearnerConnection, now: Milliseconds) {
+        peer.learnerClosed(learner, now: now)
+        settle(now)
+    }
+
+    package func receive(
+        _ packet: QuorumPacket, from learner: LearnerConnection, now: Milliseconds
+    ) {
+        peer.receive(packet, from: learner, now: now)
+        settle(now)
+    }
+
+    package func snapshotSent(_ learner: LearnerConnection, now: Milliseconds) {
+        peer.snapshotSent(learner, now: now)
+        settle(now)
+    }
+
+    // MARK: A state from the leader
+
+    package func receiveSnapshot(_ chunk: [UInt8], now: Milliseconds) {
+        guard loader != nil else { return }
+        do {
+            _ = try loader?.consume(chunk)
+            peer.snapshotProgressed(now: now)
+        } catch {
+            loader = nil
+            peer.snapshotFailed("the leader's state cannot be read: \(error)", now: now)
+        }
+        settle(now)
+    }
+
+    package func finishSnapshot(now: Milliseconds) {
+        guard let complete = loader.take() else { return }
+        do {
+            staged = try complete.finish(lastApplied: stagedZxid)
+            counters.snapshotsReceived += 1
+            peer.snapshotReceived(now: now)
+        } catch {
+            peer.snapshotFailed("the leader's state is not complete: \(error)", now: now)
+        }
+        settle(now)
+    }
+
+    package func snapshotInstalled(now: Milliseconds) {
+        serveStaged()
+        peer.snapshotInstalled(now: now)
+        settle(now)
+    }
+
+    private func serveStaged() {
+        guard let state = staged.take() else { return }
+        served.write { $0 = state }
+        sinceSnapshot = 0
+    }
+
+    private func discardSnapshot(_ now: Milliseconds) {
+        loader = nil
+        if environment.cancelInstallation(), let staged {
+            peer.snapshotWasInstalled(at: staged.lastApplied)
+            serveStaged()
+        }
+        staged = nil
+    }
+}

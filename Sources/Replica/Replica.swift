@@ -1,0 +1,154 @@
+package import Jute
+package import Zab
+package import ZnodeTree
+
+/// One node's replica of the state: it drives the protocol, applies what is committed, and turns
+/// writes into requests and transactions into answers.
+///
+/// Confined to one thread, the replica's. Every entry point takes the time and ends with the
+/// effects performed.
+package final class Replica {
+    package struct Options: Sendable {
+        /// Longest session timeout; the node's own session has it.
+        package var maxSessionTimeoutMs: Int32 = 40_000
+        package var minSessionTimeoutMs: Int32 = 4_000
+        package var tickMs: Int32 = 2_000
+        /// A snapshot is due after this many transactions, give or take (`snapCount`).
+        package var snapCount = 100_000
+        package var preparer = RequestPreparer.Options()
+        package var extendedTypes = true
+        /// Retries of a write whose view of the tree was stale.
+        package var maximumAttempts = 16
+
+        package init() {}
+    }
+
+    package internal(set) var peer: Peer
+    package let served: ServedTree
+    let options: Options
+    unowned let environment: any ReplicaEnvironment
+    var random: any RandomNumberGenerator & Sendable
+
+    // The leader's.
+    var preparer: RequestPreparer
+    var tracker: SessionTracker
+    var nextSweep: Milliseconds = 0
+
+    // A state on its way from the leader.
+    var loader: SnapshotLoader?
+    var staged: DataTree?
+    var stagedZxid = Zxid.zero
+
+    // Requests of this node.
+    var pending: [RequestKey: PendingWrite] = [:]
+    var parked: [PendingWrite] = []
+    var numbers: RequestNumbers
+    var gateway = GatewaySession()
+    var sessionIDs: SessionIDGenerator
+    var owned = OwnedSessions()
+    var reads = PendingReads()
+    /// Who asked the leader for a sign of life of a session.
+    var keepalives: [SessionID: [@Sendable (Bool?) -> Void]] = [:]
+
+    var touched: [SessionID: Int32] = [:]
+    var sinceSnapshot = 0
+    var snapshotDue: Int
+    var isStopping = false
+    package internal(set) var counters = Counters()
+
+    /// What happened since the start, for metrics.
+    package struct Counters: Sendable {
+        package var proposed = 0
+        package var committed = 0
+        package var forwarded = 0
+        package var retried = 0
+        package var elections = 0
+        package var digestMismatches = 0
+        package var snapshotsReceived = 0
+    }
+
+    /// A replica as a start finds it.
+    ///
+    /// - Parameters:
+    ///   - peer: The protocol, not started.
+    ///   - tree: The state up to `peer.state.history.lastCommitted`.
+    ///   - options: What the configuration says.
+    ///   - environment: Sockets and disk; outlives the replica.
+    ///   - random: Chance, real or seeded.
+    ///   - clock: Milliseconds of a clock for session ids.
+    package init(
+        peer: Peer, tree: DataTree, options: Options, environment: any ReplicaEnvironment,
+        random: any RandomNumberGenerator & Sendable, clock: Int64
+    ) {
+        self.peer = peer
+        served = ServedTree(tree)
+        self.options = options
+        self.environment = environment
+        self.random = random
+        preparer = RequestPreparer(options: options.preparer)
+        tracker = SessionTracker(tickMs: Int64(options.tickMs))
+        numbers = RequestNumbers(node: peer.state.id)
+        sessionIDs = SessionIDGenerator(serverID: peer.state.id, clockMs: clock)
+        snapshotDue = options.snapCount
+        drawSnapshotDue()
+    }
+
+    func drawSnapshotDue() {
+        let half = max(1, options.snapCount / 2)
+        snapshotDue = half + Int.random(in: 0..<half, using: &random)
+    }
+
+    // MARK: Time
+
+    package func start(now: Milliseconds) {
+        peer.start(now: now)
+        settle(now)
+    }
+
+    package var nextDeadline: Milliseconds {
+        min(peer.nextDeadline, reads.nextDeadline, nextHousekeeping)
+    }
+
+    private var nextHousekeeping: Milliseconds = 0
+
+    /// Called at `nextDeadline` at the latest.
+    package func tick(now: Milliseconds) {
+        peer.tick(now: now)
+        if now >= nextHousekeeping {
+            nextHousekeeping = now + Int64(options.tickMs) / 8
+            keepSessions(now)
+            expireRequests(now)
+        }
+        settle(now)
+    }
+
+    /// Performs what the protocol wants until it wants nothing more.
+    func settle(_ now: Milliseconds) {
+        while true {
+            let effects = peer.takeEffects()
+            if effects.isEmpty { break }
+            for effect in effects {
+                perform(effect, now)
+            }
+        }
+        reads.expire(now)
+    }
+
+    /// Ends a batch of inputs.
+    package func endOfBatch() {
+        environment.endOfBatch()
+    }
+
+    /// The node stops: everybody who waits is told.
+    package func stop() {
+        isStopping = true
+        let waiting = parked + pending.values
+        parked = []
+        pending = [:]
+        for write in waiting {
+            end(write, write.sentIn == nil ? .unavailable(.stopping) : .unknown)
+        }
+        reads.abandonAll()
+        environment.endOfBatch()
+    }
+}

@@ -1,0 +1,55 @@
+package import Jute
+package import Zab
+package import ZnodeTree
+
+/// The world around a replica: sockets, disk and clocks, real or simulated.
+///
+/// Everything is called on the replica's thread. What says "durable on return" blocks; a disk that
+/// fails ends the process, so nothing here throws for it.
+package protocol ReplicaEnvironment: AnyObject {
+    // MARK: Network
+
+    func notify(_ notification: Notification, _ peer: PeerID)
+    func connect(toLeader leader: PeerID)
+    func sendToLeader(_ packet: QuorumPacket)
+    func disconnectFromLeader()
+    func listenForLearners()
+    func stopListening()
+    func send(_ packet: QuorumPacket, to learner: LearnerConnection)
+    /// Sends SNAP with the view's zxid and the view; then `Peer.snapshotSent`.
+    func sendSnapshot(of view: DataTree, to learner: LearnerConnection)
+    func close(_ learner: LearnerConnection, reason: String)
+
+    // MARK: Disk
+
+    /// Durable on return.
+    func saveAcceptedEpoch(_ epoch: Epoch)
+    /// Durable on return.
+    func saveCurrentEpoch(_ epoch: Epoch)
+    /// `Replica.logged` follows.
+    func append(_ proposal: Proposal, tenure: Int)
+    /// Everything appended is on disk on return.
+    func drainLog()
+    /// Durable on return. False if the log does not reach back that far.
+    func truncateLog(after zxid: Zxid) -> Bool
+    func noteCommitted(_ zxid: Zxid)
+    /// Makes the view the only durable state; then `Replica.snapshotInstalled`.
+    func install(_ view: DataTree)
+    /// Ends an installation that has begun.
+    ///
+    /// - Returns: True if it was too late: the view is the durable state.
+    func cancelInstallation() -> Bool
+    /// Writes a snapshot in the background, for the next start.
+    func saveSnapshot(of view: DataTree)
+
+    // MARK: Others
+
+    func changed(_ status: Status)
+    func departed(_ departure: Departure)
+    /// The node's own session is open: what it publishes of itself can be written.
+    func gatewayOpened(_ session: SessionID)
+    /// A batch of inputs is done: wake whoever was answered.
+    func endOfBatch()
+    /// Milliseconds since 1970, for the time of transactions.
+    var wallClock: Int64 { get }
+}

@@ -1,0 +1,295 @@
+import Jute
+import Zab
+
+extension SimulatedEnsemble {
+    mutating func handle(_ event: Event) {
+        let now = events.now
+        switch event {
+        case .notification(let notification, let sender, let receiver, let life):
+            step(receiver, life: life) { $0.receive(notification, from: sender, now: now) }
+        case .dial(let learner, let leader, let life):
+            dial(from: learner, to: leader, life: life)
+        case .packet(let packet, let connection, let toLeader):
+            deliver(packet, on: connection, toLeader: toLeader)
+        case .snapshot(let state, let connection):
+            deliver(state, on: connection)
+        case .closed(let connection, let atLeader):
+            closed(connection, atLeader: atLeader)
+        case .tick(let id, let life):
+            step(id, life: life) { $0.tick(now: now) }
+            if let server = servers[id], server.life == life, server.peer != nil {
+                scheduleTick(id)
+            }
+        case .synced(let id, let life, let count, let through, let tenure):
+            synced(id, life: life, count: count, through: through, tenure: tenure)
+        case .installed(let id, let life):
+            installed(id, life: life)
+        case .request:
+            request()
+            scheduleNext(.request, within: 60)
+        case .read:
+            read()
+            scheduleNext(.read, within: 200)
+        case .disturbance:
+            guard isChaotic else { return }
+            disturb()
+            events.add(.disturbance, after: disturbanceDelay())
+        }
+    }
+
+    private mutating func scheduleNext(_ event: Event, within limit: Int64) {
+        events.add(event, after: Int64.random(in: 1...limit, using: &random))
+    }
+
+    /// Lets a server take an input, and does what it says.
+    mutating func step(_ id: PeerID, life: Int? = nil, _ input: (inout Peer) -> Void) {
+        guard let server = servers[id], var peer = server.peer else { return }
+        guard life == nil || life == server.life else { return }
+        if server.isFrozen { return }
+        input(&peer)
+        servers[id]?.peer = peer
+        performEffects(of: id)
+    }
+
+    private mutating func performEffects(of id: PeerID) {
+        while let effects = servers[id]?.peer?.takeEffects(), !effects.isEmpty {
+            for effect in effects {
+                if isChaotic, random.oneIn(faults.crashDuringStepRate) {
+                    note("\(id) crashes before \(effect)")
+                    return crash(id)
+                }
+                perform(effect, of: id)
+                guard servers[id]?.peer != nil else { return }
+            }
+        }
+    }
+
+    // MARK: Life and death
+
+    mutating func start(_ id: PeerID) {
+        guard var server = servers[id], server.peer == nil else { return }
+        server.life += 1
+        server.isFrozen = false
+        server.state = server.disk.snapshot
+        let watermark = max(server.disk.committedWatermark, server.disk.snapshot.lastApplied)
+        for proposal in server.disk.log where proposal.zxid <= watermark {
+            server.state.apply(proposal)
+        }
+        let lastLogged = server.disk.log.last?.zxid ?? server.disk.snapshot.lastApplied
+        // A crash between the data of an epoch and its file (ZOOKEEPER-1653).
+        if server.disk.currentEpoch < lastLogged.epoch {
+            precondition(lastLogged.epoch <= server.disk.acceptedEpoch)
+            server.disk.currentEpoch = lastLogged.epoch
+        }
+        server.peer = Peer(
+            id: id, ensemble: ensemble, timing: Timing(),
+            history: History(
+                floor: server.disk.snapshot.lastApplied, proposals: server.disk.log,
+                lastCommitted: server.state.lastApplied,
+                limits: .init(count: Int(random.next() % 3) * 20 + 5)),
+            acceptedEpoch: server.disk.acceptedEpoch, currentEpoch: server.disk.currentEpoch,
+            now: events.now)
+        servers[id] = server
+        note("\(id) starts at \(lastLogged), committed \(server.state.lastApplied)")
+        let now = events.now
+        step(id) { $0.start(now: now) }
+        scheduleTick(id)
+    }
+
+    func deadline(of id: PeerID) -> Int64 {
+        servers[id]?.peer?.nextDeadline ?? .max
+    }
+
+    mutating func scheduleTick(_ id: PeerID) {
+        guard let life = servers[id]?.life else { return }
+        let wait = min(50, max(1, deadline(of: id) - events.now))
+        events.add(.tick(id, life: life), after: wait)
+    }
+
+    mutating func crash(_ id: PeerID) {
+        guard var server = servers[id], server.peer != nil else { return }
+        counters.crashes += 1
+        note("\(id) crashes")
+        server.peer = nil
+        server.staged = nil
+        server.isListening = false
+        server.isSyncing = false
+        server.uplink = nil
+        server.disk.crash(using: &random)
+        servers[id] = server
+        for (number, connection) in connections.sorted(by: { $0.key < $1.key })
+        where connection.learner == id || connection.leader == id {
+            hangUp(number, from: id)
+        }
+    }
+
+    mutating func disturb() {
+        let id = serverIDs.randomElement(using: &random) ?? 1
+        switch Int.random(in: 0..<13, using: &random) {
+        case 0, 1:
+            crash(id)
+        case 2:
+            if let leader { crash(leader) }
+        case 12:
+            // Its proposals reach nobody: the tail that a TRUNC has to cut.
+            if let leader { isolate([leader], symmetric: true) }
+        case 3, 4, 5, 6:
+            for id in serverIDs where servers[id]?.peer == nil { start(id) }
+        case 7:
+            partition(symmetric: true)
+        case 8:
+            partition(symmetric: false)
+        case 9:
+            blocked = []
+        case 10:
+            servers[id]?.isFrozen = true
+            note("\(id) freezes")
+        default:
+            thaw()
+        }
+    }
+
+    private mutating func thaw() {
+        for id in serverIDs where servers[id]?.isFrozen == true {
+            servers[id]?.isFrozen = false
+            note("\(id) goes on")
+        }
+    }
+
+    private var leader: PeerID? {
+        servers.values.filter { $0.peer?.status.role == .leading }.map(\.id).min()
+    }
+
+    private mutating func partition(symmetric: Bool) {
+        isolate(Set(serverIDs.filter { _ in random.oneIn(2) }), symmetric: symmetric)
+    }
+
+    private mutating func isolate(_ side: Set<PeerID>, symmetric: Bool) {
+        blocked = []
+        for one in serverIDs where side.contains(one) {
+            for other in serverIDs where !side.contains(other) {
+                blocked.insert(Link(from: one, to: other))
+                if symmetric { blocked.insert(Link(from: other, to: one)) }
+            }
+        }
+        note("partition \(side.sorted()) \(symmetric ? "both ways" : "one way")")
+    }
+
+    mutating func heal() {
+        note("heal")
+        blocked = []
+        thaw()
+        for id in serverIDs { start(id) }
+    }
+
+    // MARK: Clients
+
+    private mutating func request() {
+        guard let id = serverIDs.randomElement(using: &random) else { return }
+        let value = nextValue
+        nextValue += 1
+        let now = events.now
+        let request = ForwardedRequest(
+            session: .none, cxid: 0, code: .setData, body: payload(of: value))
+        var isLeader = false
+        step(id) { peer in
+            isLeader = peer.zxidOfNextProposal(now: now) != nil
+            if !isLeader { _ = peer.forward(request, identities: nil, now: now) }
+        }
+        if isLeader { propose(request.body, at: id) }
+    }
+
+    mutating func propose(_ payload: [UInt8], at id: PeerID) {
+        let now = events.now
+        step(id) { peer in
+            guard let zxid = peer.zxidOfNextProposal(now: now) else { return }
+            peer.propose(Proposal(zxid: zxid, payload: payload), now: now)
+        }
+    }
+
+    private mutating func read() {
+        guard let id = serverIDs.randomElement(using: &random) else { return }
+        let token = nextRead
+        nextRead += 1
+        let now = events.now
+        reads[token] = lastAcknowledged
+        var begun = false
+        step(id) { begun = $0.confirmRead(token, now: now) }
+        if !begun { reads[token] = nil }
+    }
+
+    mutating func readConfirmed(_ token: ReadToken, through: Zxid, at id: PeerID) {
+        guard let floor = reads.removeValue(forKey: token) else { return }
+        counters.reads += 1
+        if through < floor {
+            fail("a linearizable read at \(id) got \(through) after \(floor) was acknowledged")
+        }
+    }
+
+    // MARK: State
+
+    mutating func deliver(_ proposal: Proposal, at id: PeerID) {
+        if servers[id]?.staged != nil {
+            servers[id]?.staged?.apply(proposal)
+            return
+        }
+        servers[id]?.state.apply(proposal)
+        checkAgreement(id)
+        if servers[id]?.peer?.status.role == .leading { acknowledge(proposal) }
+        snapshotNowAndThen(id)
+    }
+
+    private mutating func acknowledge(_ proposal: Proposal) {
+        let value = proposal.payload.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        acknowledged[value] = proposal.zxid
+        counters.acknowledged += 1
+        lastAcknowledged = max(lastAcknowledged, proposal.zxid)
+    }
+
+    /// Agreement and total order: what this server delivered last is what every other delivered at
+    /// the same place.
+    private mutating func checkAgreement(_ id: PeerID) {
+        guard let transactions = servers[id]?.state.transactions, let last = transactions.last
+        else { return }
+        let place = transactions.count - 1
+        if place < history.count {
+            if history[place] != last {
+                fail("\(id) delivered \(last.zxid) where \(history[place].zxid) belongs")
+            }
+        } else if place == history.count {
+            if let previous = history.last, !last.zxid.directlyFollows(previous.zxid) {
+                fail("\(id) delivered \(last.zxid) directly after \(previous.zxid)")
+            }
+            history.append(last)
+        } else {
+            fail("\(id) delivered \(last.zxid) at place \(place), past \(history.count)")
+        }
+    }
+
+    /// A state taken over whole must be a part of the one history.
+    mutating func checkWholeState(_ id: PeerID) {
+        guard let transactions = servers[id]?.state.transactions else { return }
+        for (place, transaction) in transactions.enumerated() {
+            if place < history.count {
+                if history[place] != transaction {
+                    return fail("\(id) holds \(transaction.zxid) at place \(place)")
+                }
+            } else {
+                history.append(transaction)
+            }
+        }
+    }
+
+    private mutating func snapshotNowAndThen(_ id: PeerID) {
+        servers[id]?.sinceSnapshot += 1
+        guard var server = servers[id], let peer = server.peer, server.sinceSnapshot > 30,
+            peer.state.history.durable >= server.state.lastApplied
+        else { return }
+        server.sinceSnapshot = 0
+        let obsolete = server.disk.log.prefix { $0.zxid <= server.state.lastApplied }.count
+        server.disk.snapshot = server.state
+        server.disk.log.removeFirst(obsolete)
+        server.disk.syncedCount -= min(obsolete, server.disk.syncedCount)
+        servers[id] = server
+    }
+}

@@ -1,0 +1,56 @@
+import Jute
+import Zab
+
+/// What a server's disk holds. A crash keeps what was synced, and perhaps some more.
+struct SimulatedDisk {
+    var acceptedEpoch: Epoch = 0
+    var currentEpoch: Epoch = 0
+    /// The newest snapshot: a state and its zxid.
+    var snapshot = SimulatedState()
+    /// Everything handed to the log after the snapshot.
+    var log: [Proposal] = []
+    /// How many of `log` are synced.
+    var syncedCount = 0
+    /// Up to where the log was known to be committed when something was synced last.
+    var committedWatermark = Zxid.zero
+
+    mutating func crash(using random: inout SeededGenerator) {
+        let kept = Int.random(in: syncedCount...log.count, using: &random)
+        log.removeSubrange(kept...)
+        syncedCount = log.count
+    }
+}
+
+/// The state machine of the simulation: everything that was delivered, in order.
+struct SimulatedState: Equatable {
+    var transactions: [Proposal] = []
+    /// The zxid of the state, which a snapshot's name can put past its last transaction.
+    var lastApplied = Zxid.zero
+
+    mutating func apply(_ proposal: Proposal) {
+        precondition(proposal.zxid > lastApplied, "\(proposal.zxid) delivered twice")
+        transactions.append(proposal)
+        lastApplied = proposal.zxid
+    }
+}
+
+/// One server: its disk survives, the rest lives from a start to the next crash.
+struct SimulatedServer {
+    let id: PeerID
+    var disk = SimulatedDisk()
+    /// Nil while the server is down.
+    var peer: Peer?
+    /// Numbers the lives, so that what was meant for an earlier one is not delivered.
+    var life = 0
+    var state = SimulatedState()
+    /// A state that is being received and is not served yet.
+    var staged: SimulatedState?
+    var isListening = false
+    var isSyncing = false
+    /// The connection to its leader.
+    var uplink: Int?
+    /// Its frozen process does nothing until it goes on.
+    var isFrozen = false
+    /// Ordinary transactions since the last snapshot.
+    var sinceSnapshot = 0
+}

@@ -1,0 +1,255 @@
+package import Jute
+
+/// One server of the ensemble as the protocol sees it: it takes what happened and says what to do.
+///
+/// It opens no socket, no file and no thread and asks no clock: whoever drives it passes the time
+/// in, performs `takeEffects()` in order, and calls back as the effects say. The same code runs in
+/// production and in the simulation.
+package struct Peer: Sendable {
+    private enum Role: Sendable {
+        /// Between two roles: the log is brought to disk before the vote is computed
+        /// (ZOOKEEPER-4712, -4541).
+        case draining
+        case looking(Election)
+        case following(Learner)
+        case leading(Leader)
+    }
+
+    package internal(set) var state: PeerState
+    private var role = Role.draining
+    /// Rounds of elections so far; in memory only.
+    private(set) var logicalClock: Int64 = 0
+    /// The vote that this server settled on, while it is not looking.
+    private var settledVote: Vote?
+    private let observes: Bool
+
+    private var reported: Status?
+
+    /// A server as a start finds it.
+    ///
+    /// - Parameters:
+    ///   - id: This server.
+    ///   - ensemble: Its configuration.
+    ///   - timing: The periods.
+    ///   - history: What its log holds; all of it is on disk.
+    ///   - acceptedEpoch: From its file.
+    ///   - currentEpoch: From its file.
+    ///   - isTrusted: False if it may have lost what it acknowledged: it then takes part only
+    ///     after it has received a leader's whole state.
+    ///   - now: The time.
+    package init(
+        id: PeerID, ensemble: Ensemble, timing: Timing, history: History,
+        acceptedEpoch: Epoch, currentEpoch: Epoch, isTrusted: Bool = true, now: Milliseconds
+    ) {
+        state = PeerState(
+            id: id, ensemble: ensemble, timing: timing, history: history,
+            acceptedEpoch: acceptedEpoch, currentEpoch: currentEpoch,
+            needsSnapshot: !isTrusted, isTrusted: isTrusted, now: now)
+        observes = !ensemble.voters.contains(id)
+    }
+
+    // MARK: Driving
+
+    /// What to do now, in order. Empty when there is nothing to do.
+    package mutating func takeEffects() -> [Effect] {
+        guard !state.effects.isEmpty else { return [] }
+        defer { state.effects = [] }
+        return state.effects
+    }
+
+    /// When `tick` must be called at the latest.
+    package var nextDeadline: Milliseconds {
+        switch role {
+        case .draining: .max
+        case .looking(let election): election.nextDeadline
+        case .following(let learner): learner.nextDeadline
+        case .leading(let leader): leader.nextDeadline
+        }
+    }
+
+    /// Begins the first election.
+    package mutating func start(now: Milliseconds) {
+        state.now = now
+        look()
+    }
+
+    package mutating func tick(now: Milliseconds) {
+        state.now = now
+        withElection { election, state in election.tick(state.now) }
+        withLearner { learner, state throws(Departure) in try learner.tick(&state) }
+        withLeader { leader, state throws(Departure) in try leader.tick(&state) }
+    }
+
+    package var status: Status {
+        switch role {
+        case .draining, .looking:
+            Status(role: .looking, phase: .election, leader: nil, epoch: state.currentEpoch)
+        case .following(let learner):
+            Status(
+                role: observes ? .observing : .following, phase: learner.statusPhase,
+                leader: learner.leader, epoch: state.acceptedEpoch,
+                synchronizedBy: learner.synchronizedBy)
+        case .leading(let leader):
+            Status(
+                role: .leading, phase: leader.statusPhase, leader: state.id,
+                epoch: leader.epoch ?? state.acceptedEpoch)
+        }
+    }
+
+    // MARK: Roles
+
+    /// Runs a step of the election, if there is one, and settles it when it is decided.
+    mutating func withElection(_ step: (inout Election, inout PeerState) -> Void) {
+        guard case .looking(var election) = role else { return }
+        role = .draining
+        step(&election, &state)
+        if election.takeBroadcast() {
+            let notification = notification(.looking, election.proposal, election.logicalClock)
+            for voter in state.ensemble.sortedVoters where voter != state.id {
+                state.perform(.notify(notification, voter))
+            }
+        }
+        role = .looking(election)
+        logicalClock = election.logicalClock
+        if let decision = election.decision { settle(decision) }
+    }
+
+    mutating func withLearner(
+        _ step: (inout Learner, inout PeerState) throws(Departure) -> Void
+    ) {
+        guard case .following(var learner) = role else { return }
+        // Moved out, so that changing its collections does not copy them.
+        role = .draining
+        do throws(Departure) {
+            try step(&learner, &state)
+            if case .broadcast(let epoch) = learner.phase { settledVote?.peerEpoch = epoch }
+            role = .following(learner)
+            report()
+        } catch {
+            learner.leave(&state)
+            drain(after: error)
+        }
+    }
+
+    mutating func withLeader(
+        _ step: (inout Leader, inout PeerState) throws(Departure) -> Void
+    ) {
+        guard case .leading(var leader) = role else { return }
+        role = .draining
+        do throws(Departure) {
+            try step(&leader, &state)
+            // All settled members name the new epoch, or a joiner never sees them agree
+            // (ZOOKEEPER-1732).
+            if case .broadcast(let epoch) = leader.phase { settledVote?.peerEpoch = epoch }
+            role = .leading(leader)
+            report()
+        } catch {
+            leader.leave(&state)
+            drain(after: error)
+        }
+    }
+
+    private mutating func report() {
+        checkInvariants()
+        let status = status
+        guard status != reported else { return }
+        reported = status
+        state.perform(.changed(status))
+    }
+
+    private mutating func drain(after departure: Departure) {
+        role = .draining
+        settledVote = nil
+        state.tenure += 1
+        state.perform(.departed(departure))
+        state.perform(.drainLog)
+        report()
+    }
+
+    /// The log has everything on disk: the vote can be computed.
+    package mutating func drained(now: Milliseconds) {
+        guard case .draining = role else { return }
+        state.now = now
+        state.history.markDurable(state.history.lastLogged)
+        look()
+    }
+
+    private mutating func look() {
+        logicalClock += 1
+        let vote: Vote
+        if !state.isVoter {
+            vote = .none
+        } else if state.isTrusted {
+            vote = Vote(
+                leader: state.id, zxid: state.history.lastLogged, peerEpoch: state.currentEpoch)
+        } else {
+            vote = Vote(leader: state.id, zxid: .untrusted, peerEpoch: -1)
+        }
+        role = .looking(
+            Election(
+                id: state.id, quorum: state.ensemble.quorum, timing: state.timing,
+                initialVote: vote, logicalClock: logicalClock, now: state.now))
+        report()
+        withElection { _, _ in }
+    }
+
+    private mutating func settle(_ vote: Vote) {
+        settledVote = vote
+        if vote.leader == state.id {
+            role = .leading(Leader(&state))
+            report()
+            withLeader { leader, state throws(Departure) in try leader.advance(&state) }
+        } else {
+            role = .following(
+                Learner(leader: vote.leader, observes: observes, state: &state))
+            report()
+        }
+    }
+
+    // MARK: Questions
+
+    var isLooking: Bool {
+        if case .looking = role { true } else { false }
+    }
+
+    var isSynchronizedLearner: Bool {
+        if case .following(let learner) = role { learner.statusPhase == .broadcast } else { false }
+    }
+
+    func withReadOnlyLeader<Answer>(_ question: (Leader) -> Answer) -> Answer? {
+        if case .leading(let leader) = role { question(leader) } else { nil }
+    }
+
+    /// Tells one server what this one stands for.
+    mutating func answer(_ peer: PeerID) {
+        switch role {
+        case .draining:
+            break
+        case .looking(let election):
+            state.perform(
+                .notify(
+                    notification(.looking, election.proposal, election.logicalClock), peer))
+        case .following, .leading:
+            guard let settledVote else { return }
+            let stand: Notification.State =
+                settledVote.leader == state.id ? .leading : observes ? .observing : .following
+            state.perform(
+                .notify(notification(stand, settledVote, logicalClock), peer))
+        }
+    }
+
+    private func notification(
+        _ stand: Notification.State, _ vote: Vote, _ round: Int64
+    ) -> Notification {
+        Notification(
+            state: stand, leader: vote.leader, zxid: vote.zxid, electionEpoch: round,
+            peerEpoch: vote.peerEpoch, config: state.ensemble.configText)
+    }
+
+    /// What holds between any two inputs, whatever peers and disks do.
+    private func checkInvariants() {
+        precondition(state.currentEpoch <= state.acceptedEpoch)
+        precondition(state.history.lastCommitted <= state.history.lastLogged)
+        precondition(state.history.durable <= state.history.lastLogged)
+    }
+}

@@ -1,0 +1,59 @@
+package import Jute
+
+/// What outlives every role of a server: who it is, what it promised, what it has logged.
+package struct PeerState: Sendable {
+    package let id: PeerID
+    package let ensemble: Ensemble
+    package let timing: Timing
+    package internal(set) var history: History
+    /// The highest epoch promised to a leader. Never decreases.
+    package internal(set) var acceptedEpoch: Epoch
+    /// The epoch whose leader's history this server holds. Invariant: `<= acceptedEpoch`.
+    package internal(set) var currentEpoch: Epoch
+    /// Numbers the spans of log appends: a completion of an earlier one means nothing any more.
+    package internal(set) var tenure = 0
+    /// The log cannot be brought in line by cutting: ask for the whole state.
+    var needsSnapshot: Bool
+    /// False while this server may have lost what it once acknowledged and cannot bound the loss:
+    /// it neither votes nor counts until it has a leader's whole state (SOUNDNESS, section 6).
+    package internal(set) var isTrusted: Bool
+    var now: Milliseconds
+    var effects: [Effect] = []
+
+    var isVoter: Bool { ensemble.voters.contains(id) }
+
+    mutating func perform(_ effect: Effect) {
+        effects.append(effect)
+    }
+
+    mutating func accept(_ epoch: Epoch) {
+        precondition(epoch > acceptedEpoch, "epoch \(epoch) after \(acceptedEpoch)")
+        acceptedEpoch = epoch
+        perform(.saveAcceptedEpoch(epoch))
+    }
+
+    mutating func enter(_ epoch: Epoch) {
+        precondition(epoch >= currentEpoch && epoch <= acceptedEpoch)
+        guard epoch != currentEpoch else { return }
+        currentEpoch = epoch
+        perform(.saveCurrentEpoch(epoch))
+    }
+
+    mutating func append(_ proposal: Proposal) {
+        history.append(proposal)
+        perform(.append(proposal, tenure: tenure))
+    }
+
+    mutating func deliverNext() {
+        perform(.deliver(history.commitNext()))
+    }
+}
+
+/// Why a role ended. It is told to people, and decides nothing.
+package struct Departure: Error, Equatable, Sendable {
+    package var reason: String
+
+    init(_ reason: String) {
+        self.reason = reason
+    }
+}
