@@ -40,7 +40,7 @@ final class Dial {
             switch result {
             case .success(let channel) where isCancelled: channel.close(promise: nil)
             case .failure where isCancelled: break
-            default: whenDone(result.mapError { $0 })
+            default: whenDone(result)
             }
         }
     }

@@ -27,6 +27,8 @@ final class ElectionConnection: ChannelInboundHandler {
     }
 
     let channel: any Channel
+    /// Grows with every connection made or accepted.
+    let number: Int
     /// Who is at the other end, once it is this server's connection to that peer.
     private(set) var peer: PeerID?
     private weak var transport: ElectionTransport?
@@ -39,11 +41,15 @@ final class ElectionConnection: ChannelInboundHandler {
 
     /// - Parameters:
     ///   - channel: The socket, whose pipeline this is added to.
+    ///   - number: Larger than that of every connection before.
     ///   - transport: Whom it belongs to.
     ///   - helloTimeout: How long the other side has to send its hello; nil when this side dialed,
     ///     and so sends the hello itself.
-    init(channel: any Channel, transport: ElectionTransport, helloTimeout: Duration?) {
+    init(
+        channel: any Channel, number: Int, transport: ElectionTransport, helloTimeout: Duration?
+    ) {
         self.channel = channel
+        self.number = number
         self.transport = transport
         stage = helloTimeout == nil ? .messages : .hello
         guard let helloTimeout else { return }
@@ -103,6 +109,7 @@ final class ElectionConnection: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard stage != .closed else { return }
+        guard transport != nil else { return close() }
         var bytes = unwrapInboundIn(data)
         if received.readableBytes == 0 {
             received = bytes

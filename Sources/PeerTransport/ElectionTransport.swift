@@ -74,6 +74,7 @@ package final class ElectionTransport {
     private var listener: ListeningSocket?
     private var isStopped = false
     private var nextAnonymousID: PeerID = -1
+    private var connectionCount = 0
 
     package init(_ configuration: Configuration, eventLoop: any EventLoop, logger: Logger) {
         self.configuration = configuration
@@ -231,7 +232,7 @@ extension ElectionTransport {
 
     private func connected(_ channel: any Channel, to peer: PeerID) {
         links[peer]?.lastDialFailed = false
-        let connection = ElectionConnection(channel: channel, transport: self, helloTimeout: nil)
+        let connection = makeConnection(channel, helloTimeout: nil)
         do {
             try prepare(channel, connection)
         } catch {
@@ -261,6 +262,14 @@ extension ElectionTransport {
         forgetIfUnlisted(peer)
     }
 
+    private func makeConnection(
+        _ channel: any Channel, helloTimeout: Duration?
+    ) -> ElectionConnection {
+        connectionCount += 1
+        return ElectionConnection(
+            channel: channel, number: connectionCount, transport: self, helloTimeout: helloTimeout)
+    }
+
     /// Handlers and options that both kinds of connections share.
     private func prepare(_ channel: any Channel, _ connection: ElectionConnection) throws {
         // Whatever does not fit into the socket waits in the queue, where it can be replaced.
@@ -274,8 +283,7 @@ extension ElectionTransport {
 
 extension ElectionTransport {
     private func accept(_ channel: any Channel) throws {
-        let connection = ElectionConnection(
-            channel: channel, transport: self, helloTimeout: configuration.helloTimeout)
+        let connection = makeConnection(channel, helloTimeout: configuration.helloTimeout)
         try prepare(channel, connection)
         strangers[ObjectIdentifier(connection)] = connection
     }
@@ -293,7 +301,13 @@ extension ElectionTransport {
                 metadata: ["id": "\(sender)", "addresses": "\(hello.addresses)"])
             connection.close()
         } else if sender > configuration.myID {
-            establish(connection, with: sender)
+            // Hellos can be read in another order than the connections came in. The sender keeps
+            // the last one that it opened.
+            if let current = links[sender]?.connection, current.number > connection.number {
+                connection.close()
+            } else {
+                establish(connection, with: sender)
+            }
         } else {
             connection.close()
             drop(sender)

@@ -216,6 +216,8 @@ extension QuorumConnection {
 extension QuorumConnection {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard isOpen else { return }
+        // An owner that is gone without having closed reads no more.
+        guard owner != nil else { return shut() }
         lastRead = .now()
         unwrapInboundIn(data).withUnsafeReadableBytes { decoder.feed($0) }
         if isWriting {
