@@ -16,7 +16,12 @@ let package = Package(
         // Wire primitives and records of ZooKeeper's protocols and files.
         .target(name: "Jute", swiftSettings: strict),
 
+        // What a member is told before it starts: zoo.cfg, environment and flags.
+        .target(name: "Configuration", dependencies: ["Jute"], swiftSettings: strict),
+
         .testTarget(name: "JuteTests", dependencies: ["Jute"], swiftSettings: strict),
+        .testTarget(
+            name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
