@@ -20,8 +20,6 @@ _NEEDED = [
     "snappy-java.jar",
     "metrics-core.jar",
     "commons-cli.jar",
-    "commons-lang3.jar",
-    "audience-annotations.jar",
 ]
 
 
