@@ -1,0 +1,41 @@
+# What a user and a machine run. `make help` lists it; `make test` is what CI runs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+.PHONY: run build release test lint format clean help
+
+RELEASE := .build/release/aviary
+SOURCES := Sources Tests Package.swift
+
+run: ## Start three nodes on loopback and show their log; Ctrl-C stops them.
+	@scripts/install-dependencies run
+	swift build -c release --product aviary
+	exec $(RELEASE) local --nodes 3
+
+build: ## Build everything for debugging, tests included.
+	@scripts/install-dependencies run
+	swift build --build-tests --explicit-target-dependency-import-check error
+
+release: ## Build the executable for use: .build/release/aviary.
+	@scripts/install-dependencies run
+	swift build -c release --product aviary
+
+test: lint build release ## Run every test; this is what CI runs.
+	@scripts/install-dependencies test
+	swift test --skip-build
+	AVIARY_REQUIRE_ALL=1 AVIARY_BINARY="$(CURDIR)/$(RELEASE)" \
+		"$$(scripts/python)" -m pytest Tests/Integration
+
+lint: ## Check the format of all Swift sources.
+	swift format lint --strict -r $(SOURCES)
+
+format: ## Format all Swift sources.
+	swift format -i -r $(SOURCES)
+
+clean: ## Remove what was built. Data in ./aviary-data stays.
+	rm -rf .build
+
+help: ## Show this.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
