@@ -16,7 +16,16 @@ let package = Package(
         // Wire primitives and records of ZooKeeper's protocols and files.
         .target(name: "Jute", swiftSettings: strict),
 
+        // libmicrohttpd. Only HTTPServer may import it.
+        .systemLibrary(
+            name: "CMicroHTTPD", path: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
+            providers: [.apt(["libmicrohttpd-dev"])]),
+
+        // HTTP/1.1 as values; knows no znode.
+        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD"], swiftSettings: strict),
+
         .testTarget(name: "JuteTests", dependencies: ["Jute"], swiftSettings: strict),
+        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
