@@ -1,0 +1,81 @@
+// libmicrohttpd with fixed-argument forms of its variadic functions, which Swift cannot call.
+#ifndef AVIARY_CMICROHTTPD_SHIM_H
+#define AVIARY_CMICROHTTPD_SHIM_H
+
+#include <microhttpd.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+
+// What a daemon of ours is started with. `context` is the first argument of every callback.
+struct CMicroHTTPDSettings {
+    int listenSocket;
+    unsigned int connectionLimit;
+    unsigned int timeoutSeconds;
+    size_t memoryLimitBytes;
+    MHD_AccessHandlerCallback access;
+    MHD_RequestCompletedCallback completed;
+    MHD_NotifyConnectionCallback connection;
+    void *(*target)(void *context, const char *target, struct MHD_Connection *connection);
+    size_t (*unescape)(void *context, struct MHD_Connection *connection, char *text);
+    void *context;
+};
+
+// External mode: no thread, epoll inside, driven by `MHD_run`. Null on failure.
+static inline struct MHD_Daemon *CMicroHTTPDStart(const struct CMicroHTTPDSettings *settings) {
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+        settings->access, settings->context,
+        MHD_OPTION_LISTEN_SOCKET, (MHD_socket)settings->listenSocket,
+        MHD_OPTION_CONNECTION_LIMIT, settings->connectionLimit,
+        MHD_OPTION_CONNECTION_TIMEOUT, settings->timeoutSeconds,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, settings->memoryLimitBytes,
+        MHD_OPTION_NOTIFY_COMPLETED, settings->completed, settings->context,
+        MHD_OPTION_NOTIFY_CONNECTION, settings->connection, settings->context,
+        MHD_OPTION_URI_LOG_CALLBACK, settings->target, settings->context,
+        MHD_OPTION_UNESCAPE_CALLBACK, settings->unescape, settings->context,
+        MHD_OPTION_END);
+}
+
+// The descriptor to poll before calling `MHD_run`, or -1.
+static inline int CMicroHTTPDEpollDescriptor(struct MHD_Daemon *daemon) {
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    return info == NULL ? -1 : info->epoll_fd;
+}
+
+static inline int CMicroHTTPDSocket(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info == NULL ? -1 : info->connect_fd;
+}
+
+// What the connection callback stored for this socket.
+static inline void *CMicroHTTPDSocketContext(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info == NULL ? NULL : info->socket_context;
+}
+
+static inline const struct sockaddr *CMicroHTTPDPeer(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info == NULL ? NULL : info->client_addr;
+}
+
+// Bytes from the first of the method to the last of the empty line that ends the head.
+static inline size_t CMicroHTTPDHeadSize(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info == NULL ? 0 : info->header_size;
+}
+
+// What Swift's Glibc module leaves out: a descriptor that other threads make readable, or -1.
+static inline int CMicroHTTPDWakeDescriptor(void) {
+    return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+}
+
+// Names the calling thread for `top -H` and debuggers; at most 15 characters.
+static inline void CMicroHTTPDNameThread(const char *name) {
+    prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
+#endif

@@ -1,0 +1,281 @@
+internal import Synchronization
+
+/// One client connection and the request on it.
+///
+/// Unchecked: everything but `exchange` belongs to the loop's thread, on which the library calls
+/// back; `exchange` has its lock, and the rest that other threads read never changes.
+final class Connection: @unchecked Sendable {
+    /// Where the request is. The library calls `requestLineRead`, `proceed` (head complete),
+    /// `receive` for each piece of body, `proceed` (request complete), and once more `proceed`
+    /// after a resume; then `requestEnded`.
+    enum Stage {
+        case idle
+        case readingHead
+        /// The handler gets the body.
+        case receiving(HTTPRequestHead, limit: Int)
+        /// The body is thrown away; the answer is known.
+        case discarding(HTTPResponse)
+        /// With the handler, or suspended for it.
+        case handling
+        case answered
+    }
+
+    private let loop: EventLoop
+    private let handle: ConnectionHandle
+    private let socket: Int32
+    private let peerAddress: String
+    /// Came when the server held as many as it may; gets one answer, which says so.
+    private let isSurplus: Bool
+    /// Index in the loop's list.
+    var slot = 0
+
+    private(set) var stage = Stage.idle
+    private var progress: Progress
+    private var target: [UInt8] = []
+    private var targetAddress: UInt = 0
+    private var body: [UInt8] = []
+
+    private let exchange = Mutex(ExchangeState())
+
+    init(_ handle: ConnectionHandle, loop: EventLoop, isSurplus: Bool) {
+        self.handle = handle
+        self.loop = loop
+        self.isSurplus = isSurplus
+        socket = handle.socket
+        peerAddress = handle.peerAddress
+        progress = Progress(now: loop.now)
+    }
+}
+
+// MARK: - Called by the library, through `Daemon.swift`
+
+extension Connection {
+    func requestLineRead(target: UnsafeBufferPointer<UInt8>) {
+        self.target.removeAll(keepingCapacity: true)
+        self.target.append(contentsOf: target)
+        targetAddress = UInt(bitPattern: target.baseAddress)
+        stage = .readingHead
+        progress.headBegan(now: loop.now)
+    }
+
+    /// - Returns: False to close the connection without an answer.
+    func proceed(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) -> Bool {
+        switch stage {
+        case .readingHead:
+            let raw = handle.head(
+                method: method, version: version, target: target, targetAddress: targetAddress)
+            return headCompleted(raw)
+        case .receiving(let head, _):
+            return bodyCompleted(head)
+        case .discarding(let response):
+            return answer(response)
+        case .handling:
+            loop.waiting -= 1
+            guard let response = exchange.withLock({ $0.resumed() }) else { return false }
+            return answer(response)
+        case .idle, .answered:
+            return false
+        }
+    }
+
+    /// Takes a piece of the body.
+    ///
+    /// - Returns: False to close the connection; what there was to say has then been sent.
+    func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        progress.bodyBytes += bytes.count
+        progress.lastByteAt = loop.now
+        switch stage {
+        case .receiving(let head, let limit):
+            if bytes.count > limit - body.count {
+                body = []
+                stage = .discarding(refuse(.bodyTooLarge, head: head))
+            } else {
+                body.append(contentsOf: bytes)
+            }
+            return true
+        case .discarding(let response):
+            if progress.bodyBytes <= loop.configuration.drainLimitBytes { return true }
+            // The library takes no answer in the middle of a body; it has nothing of its own to
+            // send either.
+            sendAndShutDown(socket, response.message)
+            return false
+        case .idle, .readingHead, .handling, .answered:
+            return false
+        }
+    }
+
+    func requestEnded() {
+        exchange.withLock { $0.end() }
+        body = []
+        stage = .idle
+        progress.requestEnded(now: loop.now)
+    }
+}
+
+// MARK: - From head to answer
+
+extension Connection {
+    private func headCompleted(_ raw: RawHead) -> Bool {
+        loop.counters.requests.add(1, ordering: .relaxed)
+        // An answer queued at this point makes the library close the connection behind it.
+        let length: Int?
+        do throws(HTTPRefusal) {
+            length = try loop.gate.check(raw)
+        } catch {
+            return answer(refuse(error, head: nil))
+        }
+        let head = raw.copied(peerAddress: peerAddress, contentLength: length)
+        if isSurplus { return answer(refuse(.busy, head: head)) }
+        if loop.isStopping { return answer(refuse(.stopping, head: head)) }
+        switch loop.handler.bodyPolicy(for: head) {
+        case .accept(let limit):
+            if let length, length > limit {
+                return reject(head, with: refuse(.bodyTooLarge, head: head))
+            }
+            body.reserveCapacity(min(length ?? 0, Connection.reservedBodyBytes))
+            stage = .receiving(head, limit: limit)
+        case .refuse(let response):
+            return reject(head, with: response)
+        }
+        progress.bodyBegan(now: loop.now)
+        return true
+    }
+
+    /// More is only set aside as it comes: a stated length is no promise.
+    private static let reservedBodyBytes = 128 * 1024
+
+    /// Answers without the body. A client that waits for `100 Continue` gets the answer at once;
+    /// others send the body first and might never see an answer from a closed connection, so it
+    /// is read, up to a limit.
+    private func reject(_ head: HTTPRequestHead, with response: HTTPResponse) -> Bool {
+        let length = head.contentLength ?? 0
+        if head.headers.contains("expect") || length > loop.configuration.drainLimitBytes {
+            return answer(response)
+        }
+        stage = .discarding(response)
+        progress.bodyBegan(now: loop.now)
+        return true
+    }
+
+    private func bodyCompleted(_ head: HTTPRequestHead) -> Bool {
+        if loop.isStopping { return answer(refuse(.stopping, head: head)) }
+        let request = HTTPRequest(head: head, body: body)
+        body = []
+        stage = .handling
+        let number = exchange.withLock { $0.begin() }
+        let direct = loop.handler.handle(
+            request, HTTPExchange(connection: self, number: number))
+        if let response = exchange.withLock({ $0.returned(direct) }) {
+            return answer(response)
+        }
+        loop.waiting += 1
+        handle.suspend()
+        return true
+    }
+
+    private func answer(_ response: HTTPResponse) -> Bool {
+        precondition((200...599).contains(response.status), "no final status: \(response.status)")
+        stage = .answered
+        var response = response
+        if loop.isStopping { response.closesConnection = true }
+        return handle.queue(response)
+    }
+
+    private func refuse(_ refusal: HTTPRefusal, head: HTTPRequestHead?) -> HTTPResponse {
+        loop.counters.refused.add(1, ordering: .relaxed)
+        return loop.handler.response(to: refusal, head: head)
+    }
+}
+
+// MARK: - Answers from other threads
+
+extension Connection {
+    func respond(to number: UInt64, with response: HTTPResponse, flush: Bool) -> Bool {
+        let outcome = exchange.withLock { $0.answer(number, with: response) }
+        if outcome.resume { loop.enqueue(self, flush: flush) }
+        return outcome.taken
+    }
+
+    func setGoneAction(for number: UInt64, _ action: @escaping @Sendable () -> Void) {
+        exchange.withLock { $0.setGoneAction(for: number, action) }?()
+    }
+
+    /// The second half of an answer to a suspended request.
+    func resume() {
+        handle.resume()
+    }
+}
+
+// MARK: - Called by the loop once a second
+
+extension Connection {
+    /// Whether an answer is under way or being waited for.
+    var isBusy: Bool {
+        switch stage {
+        case .idle, .readingHead: false
+        case .receiving, .discarding, .handling, .answered: true
+        }
+    }
+
+    /// Ends what takes too long and notices who has left.
+    func inspect() {
+        let limits = loop.configuration
+        switch stage {
+        case .idle:
+            switch progress.checkIdle(
+                now: loop.now, limit: limits.headTimeout, received: receivedByteCount(socket))
+            {
+            case .inTime: break
+            case .silent: sendAndShutDown(socket, [])
+            case .dribbling: timeOut(.headTimeout)
+            }
+        case .readingHead:
+            if progress.isHeadLate(now: loop.now, limit: limits.headTimeout) {
+                timeOut(.headTimeout)
+            }
+        case .receiving, .discarding:
+            if progress.isBodyLate(
+                now: loop.now, limit: limits.bodyTimeout, rate: limits.bodyBytesPerSecond)
+            {
+                timeOut(.bodyTimeout)
+            }
+        case .handling:
+            if isClosedByPeer(socket) {
+                exchange.withLock { $0.noticeGone() }?()
+            }
+        case .answered:
+            break
+        }
+    }
+
+    /// Answers a request that waits, because nobody else will.
+    func cancel() {
+        guard case .handling = stage else { return }
+        let response = refuse(.stopping, head: nil)
+        let (gone, resume, _) = exchange.withLock { state in
+            let gone = state.noticeGone()
+            let outcome = state.answer(state.number, with: response)
+            return (gone, outcome.resume, ())
+        }
+        gone?()
+        if resume { handle.resume() }
+    }
+
+    /// The library has nothing under way in these stages, so we may write to its socket. It sees
+    /// the end of the connection next.
+    private func timeOut(_ refusal: HTTPRefusal) {
+        sendAndShutDown(socket, refuse(refusal, head: nil).message)
+    }
+}
+
+extension HTTPResponse {
+    /// The bytes of a last answer on a connection.
+    fileprivate var message: [UInt8] {
+        var text = "HTTP/1.1 \(status) \(reasonPhrase(status))\r\n"
+        for field in headers.fields {
+            text += "\(field.name): \(field.value)\r\n"
+        }
+        text += "Content-Length: \(body.count)\r\nConnection: close\r\n\r\n"
+        return Array(text.utf8) + body
+    }
+}

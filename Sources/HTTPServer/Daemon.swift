@@ -1,0 +1,283 @@
+private import CMicroHTTPD
+private import Glibc
+
+/// One libmicrohttpd daemon in external mode: no thread of its own, driven by an event loop.
+///
+/// This file is the only one that touches the library. What calls back from it goes to
+/// `DaemonDelegate` and `Connection`, on the thread that called `run` or `stop`.
+struct Daemon {
+    private let daemon: OpaquePointer
+
+    /// - Parameters:
+    ///   - socket: A listening socket, which the daemon takes over.
+    ///   - connectionLimit: Over it, new connections wait in the socket's backlog.
+    ///   - idleTimeoutSeconds: Without traffic on a connection that is not suspended.
+    ///   - loop: Gets the callbacks; must outlive the daemon.
+    init?(
+        socket: Int32, connectionLimit: Int, idleTimeoutSeconds: Int, loop: EventLoop
+    ) {
+        var settings = CMicroHTTPDSettings()
+        settings.listenSocket = socket
+        settings.connectionLimit = UInt32(clamping: connectionLimit)
+        settings.timeoutSeconds = UInt32(clamping: idleTimeoutSeconds)
+        settings.memoryLimitBytes = Daemon.memoryBytesPerConnection
+        settings.access = access
+        settings.completed = completed
+        settings.connection = connectionChanged
+        settings.target = targetSeen
+        settings.unescape = unescape
+        settings.context = Unmanaged.passUnretained(loop).toOpaque()
+        guard let daemon = CMicroHTTPDStart(&settings) else { return nil }
+        self.daemon = daemon
+    }
+
+    /// Holds head and reply. Twice what our own limits let through, because past it the library
+    /// answers in its own words.
+    private static let memoryBytesPerConnection = 64 * 1024
+
+    static var libraryVersion: String { String(cString: MHD_get_version()) }
+
+    /// See `FramingGate.keepsLayout`. Asked of the library that runs, not of the header.
+    static var keepsLayout: Bool { libraryVersion.hasPrefix("0.9.") }
+
+    /// Readable when `run` has something to do.
+    var pollDescriptor: Int32 { CMicroHTTPDEpollDescriptor(daemon) }
+
+    /// Milliseconds until `run` must be called even if nothing happens; nil for ever.
+    var timeoutMilliseconds: Int? {
+        var timeout: UInt64 = 0
+        return MHD_get_timeout(daemon, &timeout) == .YES ? Int(clamping: timeout) : nil
+    }
+
+    func run() {
+        // Fails only when the daemon is shut down or its epoll descriptor is broken; then nothing
+        // is served and the next call says the same.
+        _ = MHD_run(daemon)
+    }
+
+    /// Stops accepting.
+    ///
+    /// - Returns: The listening socket, to be closed after `stop`; negative if it is closed.
+    func quiesce() -> Int32 {
+        MHD_quiesce_daemon(daemon)
+    }
+
+    /// Closes every connection and frees the daemon.
+    ///
+    /// - Precondition: No connection is suspended; the library would abort the process.
+    func stop() {
+        MHD_stop_daemon(daemon)
+    }
+}
+
+/// The library's side of a connection, valid from its opening to its close.
+struct ConnectionHandle {
+    fileprivate let connection: OpaquePointer
+
+    var socket: Int32 { CMicroHTTPDSocket(connection) }
+
+    var peerAddress: String {
+        guard let address = CMicroHTTPDPeer(connection) else { return "" }
+        return numericAddress(UnsafeRawPointer(address))
+    }
+
+    /// - Precondition: Called within the access callback of this connection.
+    func suspend() {
+        MHD_suspend_connection(connection)
+    }
+
+    /// - Precondition: The connection is suspended, and this is the one resume of that suspend.
+    func resume() {
+        MHD_resume_connection(connection)
+    }
+
+    /// Hands an answer to the library.
+    ///
+    /// - Returns: False when it was not taken; the connection can only be closed then.
+    func queue(_ response: HTTPResponse) -> Bool {
+        guard let reply = makeReply(response.body) else { return false }
+        defer { MHD_destroy_response(reply) }
+        response.headers.block.withUnsafeBytes { block in
+            var index = 0
+            while index < block.count, let start = block.baseAddress {
+                let name = start + index
+                index += strlen(name.assumingMemoryBound(to: CChar.self)) + 1
+                let value = start + index
+                index += strlen(value.assumingMemoryBound(to: CChar.self)) + 1
+                MHD_add_response_header(
+                    reply, name.assumingMemoryBound(to: CChar.self),
+                    value.assumingMemoryBound(to: CChar.self))
+            }
+        }
+        if response.closesConnection {
+            MHD_add_response_header(reply, "Connection", "close")
+        }
+        return MHD_queue_response(connection, UInt32(response.status), reply) == .YES
+    }
+
+    /// The head of the request that is being handled.
+    func head(
+        method: UnsafePointer<CChar>, version: UnsafePointer<CChar>, target: [UInt8],
+        targetAddress: UInt
+    ) -> RawHead {
+        var head = RawHead(
+            method: buffer(method), target: target, targetAddress: targetAddress,
+            version: buffer(version), fields: [], sizeBytes: CMicroHTTPDHeadSize(connection))
+        head.fields.reserveCapacity(16)
+        withUnsafeMutablePointer(to: &head.fields) { fields in
+            _ = MHD_get_connection_values_n(
+                connection, .HEADER_KIND, collectField, UnsafeMutableRawPointer(fields))
+        }
+        return head
+    }
+}
+
+/// A descriptor that becomes readable when another thread writes to it; negative on failure.
+func makeWakeDescriptor() -> Int32 {
+    CMicroHTTPDWakeDescriptor()
+}
+
+func nameThisThread(_ name: String) {
+    CMicroHTTPDNameThread(name)
+}
+
+/// The status line's words for a status.
+func reasonPhrase(_ status: Int) -> String {
+    guard let phrase = MHD_get_reason_phrase_for(UInt32(status)) else { return "" }
+    return String(cString: phrase)
+}
+
+/// Up to this size a body is copied: cheaper than to hand over an object.
+private let copiedBodyLimit = 2048
+
+private func makeReply(_ body: [UInt8]) -> OpaquePointer? {
+    if body.count <= copiedBodyLimit {
+        return body.withUnsafeBytes { bytes in
+            // The library copies at once and never writes, whatever the parameter's type says.
+            MHD_create_response_from_buffer(
+                bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress),
+                .RESPMEM_MUST_COPY)
+        }
+    }
+    // An array's storage stays where it is while somebody retains it and nobody writes to it.
+    // `ResponseBody` retains it and cannot be written to; `releaseBody` lets go of it.
+    let owner = ResponseBody(body)
+    let context = Unmanaged.passRetained(owner)
+    let reply = owner.bytes.withUnsafeBytes { bytes in
+        MHD_create_response_from_buffer_with_free_callback_cls(
+            bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), releaseBody,
+            context.toOpaque())
+    }
+    if reply == nil { context.release() }
+    return reply
+}
+
+private final class ResponseBody {
+    let bytes: [UInt8]
+
+    init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+}
+
+private func releaseBody(_ context: UnsafeMutableRawPointer?) {
+    guard let context else { return }
+    Unmanaged<ResponseBody>.fromOpaque(context).release()
+}
+
+private func buffer(_ string: UnsafePointer<CChar>) -> UnsafeBufferPointer<UInt8> {
+    let start = UnsafeRawPointer(string).assumingMemoryBound(to: UInt8.self)
+    return UnsafeBufferPointer(start: start, count: strlen(string))
+}
+
+private func collectField(
+    _ context: UnsafeMutableRawPointer?, _ kind: MHD_ValueKind, _ name: UnsafePointer<CChar>?,
+    _ nameSize: Int, _ value: UnsafePointer<CChar>?, _ valueSize: Int
+) -> MHD_Result {
+    guard let context, let name, let value else { return .YES }
+    let fields = context.assumingMemoryBound(to: [RawHead.Field].self)
+    fields.pointee.append(
+        RawHead.Field(
+            name: UnsafeBufferPointer(
+                start: UnsafeRawPointer(name).assumingMemoryBound(to: UInt8.self),
+                count: nameSize),
+            value: UnsafeBufferPointer(
+                start: UnsafeRawPointer(value).assumingMemoryBound(to: UInt8.self),
+                count: valueSize)))
+    return .YES
+}
+
+/// Called when a socket was accepted and when it is closed. The connection object lives in
+/// between: retained here, released here.
+private func connectionChanged(
+    _ context: UnsafeMutableRawPointer?, _ connection: OpaquePointer?,
+    _ socketContext: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
+    _ code: MHD_ConnectionNotificationCode
+) {
+    guard let context, let connection, let socketContext else { return }
+    let loop = Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue()
+    switch code {
+    case .CONNECTION_NOTIFY_STARTED:
+        let opened = loop.opened(ConnectionHandle(connection: connection))
+        socketContext.pointee = Unmanaged.passRetained(opened).toOpaque()
+    case .CONNECTION_NOTIFY_CLOSED:
+        guard let pointer = socketContext.pointee else { return }
+        socketContext.pointee = nil
+        let closed = Unmanaged<Connection>.fromOpaque(pointer).takeRetainedValue()
+        loop.closed(closed)
+    @unknown default:
+        break
+    }
+}
+
+/// Called with the untouched target when a request line is complete. What it returns is the first
+/// `request` of the other callbacks.
+private func targetSeen(
+    _ context: UnsafeMutableRawPointer?, _ target: UnsafePointer<CChar>?,
+    _ connection: OpaquePointer?
+) -> UnsafeMutableRawPointer? {
+    guard let connection, let pointer = CMicroHTTPDSocketContext(connection) else { return nil }
+    let current = Unmanaged<Connection>.fromOpaque(pointer).takeUnretainedValue()
+    if let target {
+        current.requestLineRead(target: buffer(target))
+    }
+    return pointer
+}
+
+/// Leaves everything as it is: we decode, and only what is ours to decode.
+private func unescape(
+    _ context: UnsafeMutableRawPointer?, _ connection: OpaquePointer?,
+    _ text: UnsafeMutablePointer<CChar>?
+) -> Int {
+    guard let text else { return 0 }
+    return strlen(text)
+}
+
+private func access(
+    _ context: UnsafeMutableRawPointer?, _ connection: OpaquePointer?,
+    _ url: UnsafePointer<CChar>?, _ method: UnsafePointer<CChar>?,
+    _ version: UnsafePointer<CChar>?, _ upload: UnsafePointer<CChar>?,
+    _ uploadSize: UnsafeMutablePointer<Int>?,
+    _ request: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
+) -> MHD_Result {
+    guard let pointer = request?.pointee, let method, let version, let uploadSize else {
+        return .NO
+    }
+    let current = Unmanaged<Connection>.fromOpaque(pointer).takeUnretainedValue()
+    if uploadSize.pointee > 0, let upload {
+        let bytes = UnsafeRawBufferPointer(start: upload, count: uploadSize.pointee)
+        uploadSize.pointee = 0
+        return current.receive(bytes) ? .YES : .NO
+    }
+    return current.proceed(method: method, version: version) ? .YES : .NO
+}
+
+private func completed(
+    _ context: UnsafeMutableRawPointer?, _ connection: OpaquePointer?,
+    _ request: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
+    _ code: MHD_RequestTerminationCode
+) {
+    guard let pointer = request?.pointee else { return }
+    request?.pointee = nil
+    Unmanaged<Connection>.fromOpaque(pointer).takeUnretainedValue().requestEnded()
+}

@@ -1,0 +1,233 @@
+internal import Glibc
+internal import Synchronization
+
+/// A thread that drives one daemon: waits for sockets and answers, resumes what was answered, and
+/// looks after slow and vanished clients.
+///
+/// Unchecked: the variables belong to the loop's thread, except before `start`; `answered`, the
+/// atomics and the descriptor are for every thread.
+final class EventLoop: @unchecked Sendable {
+    let configuration: HTTPServerConfiguration
+    let handler: any HTTPHandler
+    let gate: FramingGate
+    let counters: Counters
+
+    /// Monotonic nanoseconds, read once a turn.
+    private(set) var now = monotonicNanoseconds()
+    private(set) var isStopping = false
+    /// Suspended connections.
+    var waiting = 0 {
+        didSet { counters.waiting.add(waiting - oldValue, ordering: .relaxed) }
+    }
+
+    private var daemon: Daemon?
+    private var thread: pthread_t?
+    private var connections: [Connection] = []
+    private var sweep = Sweep()
+
+    /// Counts up when another thread wants something.
+    private let wakeDescriptor: Int32
+    private let isWakeUpPending = Atomic(false)
+    private let isStopRequested = Atomic(false)
+    private let answered = Mutex<[Connection]>([])
+    /// The other buffer of `answered`, so that neither is allocated anew for each batch.
+    private var batch: [Connection] = []
+
+    init(
+        configuration: HTTPServerConfiguration, handler: any HTTPHandler, counters: Counters
+    ) throws(HTTPServerError) {
+        self.configuration = configuration
+        self.handler = handler
+        self.counters = counters
+        gate = FramingGate(
+            targetLimitBytes: configuration.targetLimitBytes,
+            headerLimitBytes: configuration.headerLimitBytes,
+            headerFieldLimit: configuration.headerFieldLimit,
+            keepsLayout: Daemon.keepsLayout)
+        wakeDescriptor = makeWakeDescriptor()
+        guard wakeDescriptor >= 0 else { throw .cannotStart(reason: systemError()) }
+    }
+
+    deinit {
+        close(wakeDescriptor)
+    }
+
+    /// Takes over a listening socket and starts the thread.
+    func start(socket: Int32) throws(HTTPServerError) {
+        let seconds = Int(configuration.idleTimeout.components.seconds)
+        guard
+            let daemon = Daemon(
+                socket: socket, connectionLimit: counters.connectionLimit + surplusLimit,
+                idleTimeoutSeconds: max(1, seconds), loop: self)
+        else {
+            close(socket)
+            throw .cannotStart(reason: "libmicrohttpd \(Daemon.libraryVersion) does not start")
+        }
+        self.daemon = daemon
+        var thread = pthread_t()
+        // Released by the thread.
+        let context = Unmanaged.passRetained(self)
+        let code = pthread_create(&thread, nil, runEventLoop, context.toOpaque())
+        guard code == 0 else {
+            context.release()
+            daemon.stop()
+            self.daemon = nil
+            throw .cannotStart(reason: String(cString: strerror(code)))
+        }
+        self.thread = thread
+    }
+
+    /// How many clients over the limit are accepted to be told so.
+    private var surplusLimit: Int { 64 + counters.connectionLimit / 16 }
+
+    // MARK: From any thread
+
+    func enqueue(_ connection: Connection, flush: Bool) {
+        answered.withLock { $0.append(connection) }
+        if flush { wake() }
+    }
+
+    /// Makes the loop turn. Costs nothing while an earlier call has not been heard yet.
+    func wake() {
+        if isWakeUpPending.exchange(true, ordering: .acquiringAndReleasing) { return }
+        var one: UInt64 = 1
+        write(wakeDescriptor, &one, MemoryLayout<UInt64>.size)
+    }
+
+    func requestStop() {
+        isStopRequested.store(true, ordering: .releasing)
+        wake()
+    }
+
+    /// Waits for the thread to end.
+    func join() {
+        guard let thread else { return }
+        pthread_join(thread, nil)
+        self.thread = nil
+    }
+
+    // MARK: Called by the library, through `Daemon.swift`
+
+    func opened(_ handle: ConnectionHandle) -> Connection {
+        let count = counters.connections.add(1, ordering: .relaxed).newValue
+        let connection = Connection(
+            handle, loop: self, isSurplus: count > counters.connectionLimit)
+        connection.slot = connections.count
+        connections.append(connection)
+        return connection
+    }
+
+    func closed(_ connection: Connection) {
+        counters.connections.subtract(1, ordering: .relaxed)
+        connection.requestEnded()
+        let last = connections.removeLast()
+        if last !== connection {
+            connections[connection.slot] = last
+            last.slot = connection.slot
+        }
+    }
+}
+
+// MARK: - The loop
+
+extension EventLoop {
+    fileprivate func run() {
+        guard let daemon else { return }
+        let sockets = daemon.pollDescriptor
+        var listener: Int32 = -1
+        var deadline = UInt64.max
+        while true {
+            wait(for: sockets, daemon, until: min(deadline, sweep.next))
+            now = monotonicNanoseconds()
+            if !isStopping, isStopRequested.load(ordering: .acquiring) {
+                isStopping = true
+                listener = daemon.quiesce()
+                deadline = now + nanoseconds(configuration.stopGrace)
+                for connection in connections { connection.cancel() }
+            }
+            resumeAnswered()
+            daemon.run()
+            if now >= sweep.next {
+                for connection in connections[sweep.take(of: connections.count, now: now)] {
+                    connection.inspect()
+                }
+            }
+            if isStopping, waiting == 0,
+                now >= deadline || !connections.contains(where: \.isBusy)
+            {
+                break
+            }
+        }
+        daemon.stop()
+        self.daemon = nil
+        if listener >= 0 { close(listener) }
+    }
+
+    /// Sleeps until a socket is ready, somebody calls `wake`, the library wants its turn, or it
+    /// is `time`.
+    private func wait(for sockets: Int32, _ daemon: Daemon, until time: UInt64) {
+        let limit = now < time ? Int((time - now) / 1_000_000) + 1 : 0
+        let timeout = min(limit, daemon.timeoutMilliseconds ?? limit)
+        if timeout > 0 {
+            var descriptors = (
+                pollfd(fd: sockets, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: wakeDescriptor, events: Int16(POLLIN), revents: 0)
+            )
+            withUnsafeMutablePointer(to: &descriptors) { pair in
+                _ = pair.withMemoryRebound(to: pollfd.self, capacity: 2) {
+                    poll($0, 2, Int32(clamping: timeout))
+                }
+            }
+            if descriptors.1.revents != 0 {
+                var count: UInt64 = 0
+                read(wakeDescriptor, &count, MemoryLayout<UInt64>.size)
+            }
+        }
+    }
+
+    private func resumeAnswered() {
+        // Cleared before the queue is taken: what is queued later wakes the loop again.
+        isWakeUpPending.store(false, ordering: .sequentiallyConsistent)
+        answered.withLock { swap(&$0, &batch) }
+        for connection in batch { connection.resume() }
+        batch.removeAll(keepingCapacity: true)
+    }
+}
+
+/// Which connections are looked at when: each once a second, many of them in several goes so that
+/// requests do not wait for the whole round.
+private struct Sweep {
+    /// When the next go is due.
+    private(set) var next: UInt64 = 0
+    private var position = 0
+
+    private static let period: UInt64 = 1_000_000_000
+    private static let longestGo = 256
+
+    mutating func take(of count: Int, now: UInt64) -> Range<Int> {
+        let goes = min(20, count / Sweep.longestGo + 1)
+        next = now + Sweep.period / UInt64(goes)
+        if position >= count { position = 0 }
+        let range = position..<min(count, position + (count + goes - 1) / goes)
+        position = range.upperBound
+        return range
+    }
+}
+
+private func runEventLoop(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    guard let context else { return nil }
+    nameThisThread("aviary-http")
+    Unmanaged<EventLoop>.fromOpaque(context).takeRetainedValue().run()
+    return nil
+}
+
+private func monotonicNanoseconds() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+}
+
+private func nanoseconds(_ duration: Duration) -> UInt64 {
+    let (seconds, attoseconds) = duration.components
+    return UInt64(max(0, seconds)) * 1_000_000_000 + UInt64(max(0, attoseconds)) / 1_000_000_000
+}

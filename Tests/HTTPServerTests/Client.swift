@@ -1,0 +1,144 @@
+import Glibc
+
+/// A raw connection to a server under test.
+final class Client {
+    private(set) var socket: Int32
+    private var received: [UInt8] = []
+
+    /// Connects to a port of 127.0.0.1.
+    init(port: Int) throws {
+        socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard socket >= 0 else { throw ClientError.system(errno) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(UInt16(port).bigEndian)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let code = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard code == 0 else { throw ClientError.system(errno) }
+        var on: Int32 = 1
+        setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(4))
+        var limit = timeval(tv_sec: 20, tv_usec: 0)
+        setsockopt(
+            socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    deinit {
+        disconnect()
+    }
+
+    func disconnect() {
+        if socket >= 0 { close(socket) }
+        socket = -1
+    }
+
+    func finishSending() {
+        shutdown(socket, Int32(SHUT_WR))
+    }
+
+    func send(_ text: String) throws {
+        try send(Array(text.utf8))
+    }
+
+    func send(_ bytes: [UInt8]) throws {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes[sent...].withUnsafeBytes {
+                Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { throw ClientError.system(errno) }
+            sent += count
+        }
+    }
+
+    /// Reads one answer; nil when the server has closed instead.
+    func response(toHead: Bool = false) throws -> Response? {
+        while true {
+            if let end = endOfHead() {
+                let head = String(decoding: received[..<end], as: UTF8.self)
+                let response = Response(head: head)
+                let length =
+                    toHead || [204, 304].contains(response.status) || response.status < 200
+                    ? 0 : Int(response["content-length"] ?? "0") ?? 0
+                while received.count < end + length {
+                    guard try readMore() else { return nil }
+                }
+                defer { received.removeFirst(end + length) }
+                return response.with(body: Array(received[end..<(end + length)]))
+            }
+            guard try readMore() else { return nil }
+        }
+    }
+
+    /// Whether the server closes without sending more.
+    func isClosed() throws -> Bool {
+        guard received.isEmpty else { return false }
+        return try !readMore()
+    }
+
+    /// Everything until the server closes.
+    func rest() throws -> String {
+        while try readMore() {}
+        return String(decoding: received, as: UTF8.self)
+    }
+
+    private func endOfHead() -> Int? {
+        guard received.count >= 4 else { return nil }
+        for index in 3..<received.count
+        where received[index] == 10 && received[index - 2] == 10 && received[index - 1] == 13 {
+            return index + 1
+        }
+        return nil
+    }
+
+    /// - Returns: False at the end of the connection.
+    private func readMore() throws -> Bool {
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        let count = recv(socket, &buffer, buffer.count, 0)
+        if count == 0 || (count < 0 && errno == ECONNRESET) { return false }
+        guard count > 0 else { throw ClientError.system(errno) }
+        received.append(contentsOf: buffer[..<count])
+        return true
+    }
+}
+
+enum ClientError: Error {
+    case system(Int32)
+    case timeout
+}
+
+struct Response {
+    var status: Int
+    private var fields: [(name: String, value: String)]
+    var body: [UInt8] = []
+
+    init(head: String) {
+        let lines = head.split(separator: "\r\n")
+        status = Int(lines.first?.split(separator: " ")[1] ?? "") ?? 0
+        fields = lines.dropFirst().map { line in
+            let parts = line.split(separator: ":", maxSplits: 1)
+            return (parts[0].lowercased(), String(parts[1].drop { $0 == " " }))
+        }
+    }
+
+    func with(body: [UInt8]) -> Response {
+        var copy = self
+        copy.body = body
+        return copy
+    }
+
+    subscript(_ name: String) -> String? { fields.first { $0.name == name }?.value }
+    var text: String { String(decoding: body, as: UTF8.self) }
+}
+
+/// Waits for a condition, and fails rather than wait for ever.
+func eventually(_ condition: () -> Bool) throws {
+    for _ in 0..<20_000 {
+        if condition() { return }
+        usleep(1_000)
+    }
+    throw ClientError.timeout
+}

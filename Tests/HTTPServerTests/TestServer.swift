@@ -1,0 +1,89 @@
+import HTTPServer
+import Synchronization
+
+/// A server on a free port with a small handler, stopped at the end of `body`.
+func withServer(
+    _ configure: (inout HTTPServerConfiguration) -> Void = { _ in },
+    _ body: (HTTPServer, TestHandler) throws -> Void
+) throws {
+    var configuration = HTTPServerConfiguration()
+    configure(&configuration)
+    let handler = TestHandler()
+    let server = HTTPServer(configuration, handler: handler)
+    try server.start()
+    defer { server.stop() }
+    try body(server, handler)
+}
+
+/// Answers `/echo` with method, target and body, parks `/park` until `release`, and everything
+/// else with `ok`. Bodies are limited to 1,000 bytes, those of `/large` to 10 MiB.
+final class TestHandler: HTTPHandler {
+    private let parked = Mutex<[HTTPExchange]>([])
+    private let goneCount = Mutex(0)
+    private let handled = Mutex(0)
+
+    var parkedCount: Int { parked.withLock { $0.count } }
+    var handledCount: Int { handled.withLock { $0 } }
+    var gone: Int { goneCount.withLock { $0 } }
+
+    func bodyPolicy(for head: HTTPRequestHead) -> BodyPolicy {
+        if head.headers.contains("X-Refuse") {
+            return .refuse(HTTPResponse(status: 403, body: Array("no".utf8)))
+        }
+        return .accept(limit: head.rawPath.elementsEqual("/large".utf8) ? 10 << 20 : 1_000)
+    }
+
+    func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) -> HTTPResponse? {
+        handled.withLock { $0 += 1 }
+        var response = HTTPResponse(status: 200, body: Array("ok".utf8))
+        switch String(decoding: request.rawPath, as: UTF8.self) {
+        case "/echo":
+            let query = request.rawQuery.map { "?" + String(decoding: $0, as: UTF8.self) } ?? ""
+            response.headers.add("X-Request", "\(request.method) /echo\(query)")
+            if let value = request.headers["x-copy"] {
+                response.headers.add("X-Copy", bytes: value)
+            }
+            response.body = request.body
+        case "/peer":
+            response.body = Array(request.peerAddress.utf8)
+        case "/long":
+            response.body = [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20)
+        case "/empty":
+            response = HTTPResponse(status: 204)
+        case "/early":
+            exchange.respond(HTTPResponse(status: 202))
+            return nil
+        case "/park":
+            exchange.onGone { self.goneCount.withLock { $0 += 1 } }
+            parked.withLock { $0.append(exchange) }
+            return nil
+        default:
+            break
+        }
+        return response
+    }
+
+    func response(to refusal: HTTPRefusal, head: HTTPRequestHead?) -> HTTPResponse {
+        var response = HTTPResponse(status: refusal.status, body: Array(refusal.detail.utf8))
+        response.headers.add("X-Code", refusal.code)
+        return response
+    }
+
+    /// Answers everything that is parked.
+    ///
+    /// - Returns: How many answers were taken.
+    @discardableResult
+    func release(_ body: String = "released", flush: Bool = true) -> Int {
+        let exchanges = parked.withLock { parked in
+            defer { parked = [] }
+            return parked
+        }
+        return exchanges.count { exchange in
+            exchange.respond(
+                HTTPResponse(status: 200, body: Array(body.utf8)), flush: flush)
+        }
+    }
+
+    /// The exchanges that are parked, to misuse them.
+    var exchanges: [HTTPExchange] { parked.withLock { $0 } }
+}
