@@ -16,6 +16,10 @@ let package = Package(
         // Wire primitives and records of ZooKeeper's protocols and files.
         .target(name: "Jute", swiftSettings: strict),
 
+        // Adler-32, CRC-32 and CRC-32C.
+        .target(name: "Checksum", swiftSettings: strict),
+
+        .testTarget(name: "ChecksumTests", dependencies: ["Checksum"], swiftSettings: strict),
         .testTarget(name: "JuteTests", dependencies: ["Jute"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
