@@ -10,34 +10,67 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
+
 let package = Package(
     name: "aviary",
     dependencies: [
-        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0")
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     ],
     targets: [
+        // MARK: Pure: no clock, file, socket or thread.
+
         // Wire primitives and records of ZooKeeper's protocols and files.
         .target(name: "Jute", swiftSettings: strict),
-
-        // Consensus: elections, synchronization, broadcast. No clock, file, socket or thread.
-        .target(
-            name: "Zab",
-            dependencies: [
-                "Jute", .product(name: "DequeModule", package: "swift-collections"),
-            ],
-            swiftSettings: strict),
-
+        // Adler-32, CRC-32 and CRC-32C.
+        .target(name: "Checksum", swiftSettings: strict),
+        // Consensus: elections, synchronization, broadcast.
+        .target(name: "Zab", dependencies: ["Jute", deque], swiftSettings: strict),
         // A whole ensemble in virtual time, drawn from a seed.
+        .target(name: "Simulation", dependencies: ["Jute", "Zab", heap], swiftSettings: strict),
+
+        // MARK: Drivers: each knows one part of the world and none of the others.
+
+        // Connections between servers: election and quorum ports. Decides nothing about ZAB.
         .target(
-            name: "Simulation",
-            dependencies: [
-                "Jute", "Zab", .product(name: "HeapModule", package: "swift-collections"),
-            ],
+            name: "PeerTransport", dependencies: ["Jute", nioCore, nioPosix, logging],
             swiftSettings: strict),
+        // libmicrohttpd, from Debian's libmicrohttpd-dev.
+        .systemLibrary(
+            name: "CMicroHTTPD", path: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
+            providers: [.apt(["libmicrohttpd-dev"])]),
+        // HTTP, and nothing of znodes; the only target that touches libmicrohttpd's pointers.
+        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD"], swiftSettings: strict),
+
+        // MARK: The program.
+
+        // zoo.cfg, environment and flags as one validated value.
+        .target(name: "Configuration", dependencies: ["Jute"], swiftSettings: strict),
+        // An ensemble of child processes on loopback, for trying it out.
+        .target(name: "LocalEnsemble", dependencies: ["Configuration"], swiftSettings: strict),
+
+        // MARK: Tests.
 
         .testTarget(name: "JuteTests", dependencies: ["Jute"], swiftSettings: strict),
+        .testTarget(name: "ChecksumTests", dependencies: ["Checksum"], swiftSettings: strict),
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
+        .testTarget(
+            name: "PeerTransportTests",
+            dependencies: ["Jute", "PeerTransport", nioCore, nioPosix, logging],
+            swiftSettings: strict),
+        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"], swiftSettings: strict),
+        .testTarget(
+            name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: strict),
+        .testTarget(
+            name: "LocalEnsembleTests", dependencies: ["Configuration", "LocalEnsemble"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
