@@ -54,6 +54,7 @@ package final class Replica {
     var sinceSnapshot = 0
     var snapshotDue: Int
     var isStopping = false
+    private var isSettling = false
     package internal(set) var counters = Counters()
 
     /// What happened since the start, for metrics.
@@ -124,6 +125,10 @@ package final class Replica {
 
     /// Performs what the protocol wants until it wants nothing more.
     func settle(_ now: Milliseconds) {
+        // An effect may lead to an input: what that wants comes after what is being performed.
+        guard !isSettling else { return }
+        isSettling = true
+        defer { isSettling = false }
         while true {
             let effects = peer.takeEffects()
             if effects.isEmpty { break }
@@ -133,6 +138,11 @@ package final class Replica {
         }
         reads.expire(now)
     }
+
+    package var pendingCount: Int { pending.count }
+    package var parkedCount: Int { parked.count }
+    /// The session under which this node writes, once it is open.
+    package var gatewaySession: SessionID? { gateway.live }
 
     /// Ends a batch of inputs.
     package func endOfBatch() {

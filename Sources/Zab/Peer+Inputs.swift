@@ -21,6 +21,7 @@ extension Peer {
             if notification.state == .looking { answer(sender) }
             return
         }
+        hear(notification, from: sender)
         withElection { election, state in
             election.receive(notification, from: sender, now: state.now)
         }

@@ -34,17 +34,17 @@ package struct Peer: Sendable {
     ///   - history: What its log holds; all of it is on disk.
     ///   - acceptedEpoch: From its file.
     ///   - currentEpoch: From its file.
-    ///   - isTrusted: False if it may have lost what it acknowledged: it then takes part only
-    ///     after it has received a leader's whole state.
+    ///   - standing: Whether its history can be relied on.
     ///   - now: The time.
     package init(
         id: PeerID, ensemble: Ensemble, timing: Timing, history: History,
-        acceptedEpoch: Epoch, currentEpoch: Epoch, isTrusted: Bool = true, now: Milliseconds
+        acceptedEpoch: Epoch, currentEpoch: Epoch, standing: Standing = .trusted,
+        now: Milliseconds
     ) {
         state = PeerState(
             id: id, ensemble: ensemble, timing: timing, history: history,
             acceptedEpoch: acceptedEpoch, currentEpoch: currentEpoch,
-            needsSnapshot: !isTrusted, isTrusted: isTrusted, now: now)
+            needsSnapshot: standing != .trusted, standing: standing, now: now)
         observes = !ensemble.voters.contains(id)
     }
 
@@ -114,6 +114,22 @@ package struct Peer: Sendable {
         if let decision = election.decision { settle(decision) }
     }
 
+    /// A server with an empty disk hears of another voter; with the last one it becomes a voter
+    /// itself.
+    mutating func hear(_ notification: Notification, from sender: PeerID) {
+        guard case .empty(var heard) = state.standing else { return }
+        if notification.state == .looking, notification.zxid <= .zero, notification.peerEpoch <= 0 {
+            heard.insert(sender)
+        } else {
+            heard.remove(sender)
+        }
+        state.standing = .empty(heard: heard)
+        guard heard.isSuperset(of: state.ensemble.voters.subtracting([state.id])) else { return }
+        state.standing = .trusted
+        state.needsSnapshot = false
+        look()
+    }
+
     mutating func withLearner(
         _ step: (inout Learner, inout PeerState) throws(Departure) -> Void
     ) {
@@ -179,7 +195,7 @@ package struct Peer: Sendable {
         let vote: Vote
         if !state.isVoter {
             vote = .none
-        } else if state.isTrusted {
+        } else if state.standing == .trusted {
             vote = Vote(
                 leader: state.id, zxid: state.history.lastLogged, peerEpoch: state.currentEpoch)
         } else {

@@ -1,5 +1,21 @@
 package import Jute
 
+/// Whether a server's history can be relied on.
+///
+/// - Source: SOUNDNESS, section 6.
+package enum Standing: Equatable, Sendable {
+    /// It has everything that it ever acknowledged.
+    case trusted
+    /// Its disk is empty, which may be the first start or the loss of everything: it votes once it
+    /// has heard that every other voter is empty too.
+    case empty(heard: Set<PeerID>)
+    /// It may have lost what it once acknowledged: it neither votes nor counts until it has a
+    /// leader's whole state.
+    case mayHaveLost
+
+    package static let empty = Standing.empty(heard: [])
+}
+
 /// What outlives every role of a server: who it is, what it promised, what it has logged.
 package struct PeerState: Sendable {
     package let id: PeerID
@@ -14,9 +30,7 @@ package struct PeerState: Sendable {
     package internal(set) var tenure = 0
     /// The log cannot be brought in line by cutting: ask for the whole state.
     var needsSnapshot: Bool
-    /// False while this server may have lost what it once acknowledged and cannot bound the loss:
-    /// it neither votes nor counts until it has a leader's whole state (SOUNDNESS, section 6).
-    package internal(set) var isTrusted: Bool
+    package internal(set) var standing: Standing
     var now: Milliseconds
     var effects: [Effect] = []
 

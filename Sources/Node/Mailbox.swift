@@ -1,0 +1,23 @@
+import Synchronization
+
+/// Work for one thread from many: everything that came meanwhile is taken at once, and only the
+/// first of a batch has to wake the taker.
+final class Mailbox<Item: Sendable>: Sendable {
+    private let items = Mutex<[Item]>([])
+
+    /// - Returns: True if the mailbox was empty: the taker must be woken.
+    func put(_ item: Item) -> Bool {
+        items.withLock { items in
+            items.append(item)
+            return items.count == 1
+        }
+    }
+
+    func takeAll() -> [Item] {
+        items.withLock { items in
+            var taken: [Item] = []
+            swap(&taken, &items)
+            return taken
+        }
+    }
+}

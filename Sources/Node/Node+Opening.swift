@@ -1,0 +1,127 @@
+import Foundation
+import Jute
+import Logging
+import NIOCore
+import Replica
+import Storage
+import Zab
+import ZnodeTree
+
+/// What a start finds on the disk.
+struct OpenedNode {
+    var peer: Peer
+    var tree: DataTree
+    var directory: DataDirectory
+    var log: TransactionLogBox
+    var epochs: EpochStore
+    var hadLoss: Bool
+
+    /// Carries the log, which cannot be copied, to the thread that will own it.
+    final class TransactionLogBox {
+        private var log: TransactionLog?
+
+        init(_ log: consuming TransactionLog) {
+            self.log = consume log
+        }
+
+        func take() -> TransactionLog {
+            guard let log = log.take() else { preconditionFailure("the log has one owner") }
+            return log
+        }
+    }
+}
+
+extension OpenedNode {
+    /// Opens the data directory and reads the state back.
+    ///
+    /// - Parameters:
+    ///   - settings: What the node is.
+    ///   - now: Milliseconds of the loop's clock.
+    ///   - logger: Gets a line for everything that was mended.
+    /// - Returns: The state, and the protocol ready to start.
+    /// - Throws: One line that says what is wrong with which file.
+    static func open(
+        _ settings: NodeSettings, now: Milliseconds, logger: Logger
+    ) throws(NodeError) -> OpenedNode {
+        do throws(StorageError) {
+            return try read(settings, now: now, logger: logger)
+        } catch {
+            throw NodeError("\(error)")
+        }
+    }
+
+    private static func read(
+        _ settings: NodeSettings, now: Milliseconds, logger: Logger
+    ) throws(StorageError) -> OpenedNode {
+        let directory = try DataDirectory(settings.directory, on: PosixDisk())
+        if let stored = directory.myID, stored != settings.id {
+            throw .layout(
+                "myid says \(stored), but the node is configured as \(settings.id)")
+        }
+        if let identity = directory.identity, identity.node != settings.id {
+            throw .layout(
+                "the data belong to node \(identity.node), and this is node \(settings.id)")
+        }
+        let options = DataTree.Options(extendedTypes: settings.replica.extendedTypes)
+        var loader: SnapshotLoader?
+        var loaded: DataTree?
+        var snapshotZxid = Zxid.zero
+        var proposals: [Proposal] = []
+        let state = try directory.recover(
+            beginSnapshot: { name in
+                loader = name.map { _ in SnapshotLoader(options: options) }
+                snapshotZxid = name?.zxid ?? .zero
+            },
+            body: { bytes in
+                guard case .complete(let unused)? = try loader?.consume(bytes) else { return nil }
+                loaded = try loader.take()?.finish(lastApplied: snapshotZxid)
+                return bytes.count - unused
+            },
+            record: { record throws(StorageError) in
+                proposals.append(Proposal(zxid: record.zxid, payload: record.payload))
+            })
+        for damage in state.damage { logger.error("\(damage)") }
+        if state.snapshot == nil { loaded = nil }
+        var tree = loaded ?? DataTree(options: options)
+        for proposal in proposals where proposal.zxid <= state.committed {
+            do throws(JuteError) {
+                _ = tree.apply(try TxnRecord(payload: proposal.payload))
+            } catch {
+                throw .layout("transaction \(proposal.zxid) in the log cannot be read: \(error)")
+            }
+        }
+        let isAlone = settings.ensemble.voters == [settings.id]
+        let mayVoteEmpty =
+            isAlone || settings.bootstraps || directory.hasInitializeMarker
+        let standing: Standing =
+            if state.loss != nil {
+                .mayHaveLost
+            } else if directory.isFresh, !mayVoteEmpty {
+                .empty
+            } else {
+                .trusted
+            }
+        let epochs = try directory.epochs(
+            lastZxid: state.lastLogged, afterLoss: state.loss != nil)
+        if directory.identity == nil {
+            try directory.establish(
+                StorageIdentity(
+                    history: .random(in: .min ... .max), node: settings.id,
+                    disk: .random(in: .min ... .max)))
+        }
+        try directory.removeInitializeMarker()
+        logger.info(
+            "state at \(tree.lastApplied), log to \(state.lastLogged), \(tree.nodeCount) znodes")
+        let floor = state.snapshot?.name.zxid ?? .zero
+        return OpenedNode(
+            peer: Peer(
+                id: settings.id, ensemble: settings.ensemble, timing: settings.timing,
+                history: History(
+                    floor: floor, proposals: proposals, lastCommitted: tree.lastApplied),
+                acceptedEpoch: epochs.accepted, currentEpoch: epochs.current,
+                standing: standing, now: now),
+            tree: tree, directory: directory,
+            log: TransactionLogBox(directory.openLog(after: state)), epochs: epochs,
+            hadLoss: state.loss != nil)
+    }
+}

@@ -1,0 +1,281 @@
+package import Jute
+package import Logging
+import NIOCore
+import NIOPosix
+package import Replica
+import Storage
+import Synchronization
+package import Zab
+import ZnodeTree
+
+/// One member of an ensemble, or a node that stands alone: the replica with its thread, its
+/// sockets and its disk. Everything here may be called from any thread.
+package final class Node: Sendable {
+    /// The committed state: read it directly, under its short lock.
+    package let served: ServedTree
+    package let id: PeerID
+    package let startedAt: Int64
+
+    private let group: MultiThreadedEventLoopGroup
+    private let eventLoop: any EventLoop
+    private let loop: NIOLoopBound<NodeLoop>
+    private let mailbox: Mailbox<@Sendable (NodeLoop) -> Void>
+    private let published: StatusBox
+    private let batchListener: BatchListener
+
+    /// Opens the data directory. Nothing is sent or served before `start`.
+    ///
+    /// - Parameters:
+    ///   - settings: What the node is.
+    ///   - logger: Gets a line for everything that an operator may want to know.
+    /// - Throws: One line that says what is wrong.
+    package init(_ settings: NodeSettings, logger: Logger) throws(NodeError) {
+        id = settings.id
+        startedAt = currentTimeMillis()
+        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let eventLoop = group.next()
+        self.eventLoop = eventLoop
+        let mailbox = Mailbox<@Sendable (NodeLoop) -> Void>()
+        let published = StatusBox()
+        let batchListener = BatchListener()
+        let made: Result<(NIOLoopBound<NodeLoop>, ServedTree), NodeError>
+        do {
+            made = try eventLoop.submit {
+                Result { () throws(NodeError) in
+                    try Self.makeLoop(
+                        settings, eventLoop, mailbox, logger, published, batchListener)
+                }
+            }.wait()
+        } catch {
+            throw NodeError("\(error)")
+        }
+        (loop, served) = try made.get()
+        self.mailbox = mailbox
+        self.published = published
+        self.batchListener = batchListener
+    }
+
+    private static func makeLoop(
+        _ settings: NodeSettings, _ eventLoop: any EventLoop,
+        _ mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, _ logger: Logger,
+        _ published: StatusBox, _ batchListener: BatchListener
+    ) throws(NodeError) -> (NIOLoopBound<NodeLoop>, ServedTree) {
+        let now = Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
+        let opened = try OpenedNode.open(settings, now: now, logger: logger)
+        let inbox = Inbox(mailbox: mailbox, eventLoop: eventLoop)
+        let log = LogWriter(opened.log.take()) { completion in
+            switch completion {
+            case .persisted(let tenure, let zxid):
+                inbox.put { loop in
+                    loop.replica?.logged(through: zxid, tenure: Int(tenure), now: loop.now)
+                }
+            case .failed(let error):
+                exitProcess("the log cannot be written: \(error)")
+            }
+        }
+        let storage = NodeStorage(
+            directory: opened.directory, log: log, epochs: opened.epochs,
+            retention: settings.retention, hadLoss: opened.hadLoss, logger: logger)
+        storage.onInstalled = { result in
+            inbox.put { loop in
+                switch result {
+                case .success: loop.replica?.snapshotInstalled(now: loop.now)
+                case .failure(let error): loop.die("the state cannot be written: \(error)")
+                }
+            }
+        }
+        let loop = NodeLoop(
+            eventLoop: eventLoop, settings: settings, storage: storage, mailbox: mailbox,
+            logger: logger, batchEnded: { batchListener.batchEnded() },
+            publish: { published.set($0) })
+        inbox.bind(NIOLoopBound(loop, eventLoop: eventLoop))
+        let replica = Replica(
+            peer: opened.peer, tree: opened.tree, options: settings.replica, environment: loop,
+            random: SystemRandomNumberGenerator(), clock: currentTimeMillis())
+        loop.replica = replica
+        loop.publishStatus(now)
+        return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served)
+    }
+
+    // MARK: Life
+
+    /// Opens the ports to the other servers and begins the first election.
+    ///
+    /// - Throws: One line if a port cannot be had.
+    package func start() async throws(NodeError) {
+        let loop = loop
+        let result = await withCheckedContinuation { continuation in
+            eventLoop.execute {
+                loop.value.start { continuation.resume(returning: $0) }
+            }
+        }
+        try result.get()
+    }
+
+    /// Tells everybody who waits, closes the connections and brings the log to disk.
+    package func stop() async {
+        let loop = loop
+        await withCheckedContinuation { continuation in
+            eventLoop.execute {
+                loop.value.stop()
+                loop.value.storage.stop()
+                continuation.resume()
+            }
+        }
+        do {
+            try await group.shutdownGracefully()
+        } catch {
+            // The threads end with the process.
+        }
+    }
+
+    /// Who is told after each batch of answers, so that one wake-up serves all of them.
+    package func onBatchEnded(_ action: @escaping @Sendable () -> Void) {
+        batchListener.set(action)
+    }
+
+    // MARK: State
+
+    package var status: NodeStatus { published.get() }
+
+    // MARK: Requests
+
+    private func post(_ job: @escaping @Sendable (NodeLoop) -> Void) {
+        guard mailbox.put(job) else { return }
+        let loop = loop
+        eventLoop.execute { loop.value.drainMailbox() }
+    }
+
+    /// Sends a write on its way.
+    ///
+    /// - Parameters:
+    ///   - write: What to do.
+    ///   - caller: Who asks.
+    ///   - timeout: How long it may wait for a leader and a quorum.
+    ///   - complete: Called exactly once, on the node's thread.
+    package func submit(
+        _ write: Write, _ caller: Caller, timeout: Duration,
+        complete: @escaping @Sendable (WriteOutcome) -> Void
+    ) {
+        post { loop in
+            guard let replica = loop.replica, !loop.isStopping else {
+                return complete(.unavailable(.stopping))
+            }
+            replica.submit(
+                write, caller, deadline: loop.now + timeout.inMilliseconds, now: loop.now,
+                complete: complete)
+        }
+    }
+
+    /// Waits until a read of the served tree is linearizable.
+    package func linearize(
+        timeout: Duration, complete: @escaping @Sendable (ReadOutcome) -> Void
+    ) {
+        post { loop in
+            guard let replica = loop.replica, !loop.isStopping else {
+                return complete(.unavailable)
+            }
+            replica.linearize(
+                deadline: loop.now + timeout.inMilliseconds, now: loop.now, complete: complete)
+        }
+    }
+
+    /// Waits until everything up to `zxid` is applied.
+    package func wait(
+        for zxid: Zxid, timeout: Duration, complete: @escaping @Sendable (ReadOutcome) -> Void
+    ) {
+        post { loop in
+            guard let replica = loop.replica, !loop.isStopping else { return complete(.late) }
+            replica.wait(
+                for: zxid, deadline: loop.now + timeout.inMilliseconds, now: loop.now,
+                complete: complete)
+        }
+    }
+
+    /// Opens a session for a client.
+    package func openSession(
+        timeoutMs: Int32, timeout: Duration,
+        complete: @escaping @Sendable (SessionID, WriteOutcome) -> Void
+    ) {
+        post { loop in
+            guard let replica = loop.replica, !loop.isStopping else {
+                return complete(.none, .unavailable(.stopping))
+            }
+            let session = replica.newSessionID()
+            replica.submit(
+                .createSession(timeoutMs: timeoutMs), Caller(identities: [], session: session),
+                deadline: loop.now + timeout.inMilliseconds, now: loop.now
+            ) { complete(session, $0) }
+        }
+    }
+
+    /// A client used its session here.
+    package func touch(_ session: SessionID) {
+        post { loop in loop.replica?.touch(session, now: loop.now) }
+    }
+
+    /// Confirms with the leader that a session lives, and renews it; nil without a leader.
+    package func keepAlive(
+        _ session: SessionID, complete: @escaping @Sendable (Bool?) -> Void
+    ) {
+        post { loop in
+            guard let replica = loop.replica else { return complete(nil) }
+            replica.keepAlive(session, now: loop.now, complete: complete)
+        }
+    }
+}
+
+/// Carries work from other threads to the loop, also while the loop is still being made.
+private final class Inbox: Sendable {
+    private let mailbox: Mailbox<@Sendable (NodeLoop) -> Void>
+    private let eventLoop: any EventLoop
+    private let loop = Mutex<NIOLoopBound<NodeLoop>?>(nil)
+
+    init(mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, eventLoop: any EventLoop) {
+        self.mailbox = mailbox
+        self.eventLoop = eventLoop
+    }
+
+    func bind(_ loop: NIOLoopBound<NodeLoop>) {
+        self.loop.withLock { $0 = loop }
+    }
+
+    func put(_ job: @escaping @Sendable (NodeLoop) -> Void) {
+        guard mailbox.put(job), let loop = loop.withLock({ $0 }) else { return }
+        eventLoop.execute { loop.value.drainMailbox() }
+    }
+}
+
+/// The status as of the last change, for readers on other threads.
+private final class StatusBox: Sendable {
+    private let status = Mutex<NodeStatus?>(nil)
+
+    func set(_ new: NodeStatus) {
+        status.withLock { $0 = new }
+    }
+
+    func get() -> NodeStatus {
+        guard let status = status.withLock({ $0 }) else {
+            preconditionFailure("the status is published before the node can be asked")
+        }
+        return status
+    }
+}
+
+private final class BatchListener: Sendable {
+    private let action = Mutex<@Sendable () -> Void>({})
+
+    func set(_ new: @escaping @Sendable () -> Void) {
+        action.withLock { $0 = new }
+    }
+
+    func batchEnded() {
+        action.withLock { $0 }()
+    }
+}
+
+extension Duration {
+    var inMilliseconds: Int64 {
+        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+    }
+}

@@ -1,0 +1,190 @@
+import Jute
+import Logging
+import NIOCore
+import PeerTransport
+import Replica
+import Zab
+import ZnodeTree
+
+extension NodeLoop {
+    func connectTransports() {
+        election?.onMessage = { [unowned self] sender, message in
+            do throws(JuteError) {
+                let notification = try Notification(message: message)
+                batch { replica, now in
+                    replica.receive(notification, from: sender, now: now)
+                }
+            } catch {
+                logger.warning("server \(sender) sent a malformed notification: \(error)")
+            }
+        }
+        listener.onConnected = { [unowned self] learner, _ in
+            batch { replica, now in replica.learnerConnected(learner, now: now) }
+        }
+        listener.onPacket = { [unowned self] learner, packet in
+            replica?.receive(packet, from: learner, now: now)
+        }
+        listener.onReadComplete = { [unowned self] in batch { _, _ in } }
+        listener.onClosed = { [unowned self] learner, reason in
+            logger.info("learner's connection \(learner) closed: \(reason)")
+            batch { replica, now in replica.learnerClosed(learner, now: now) }
+        }
+    }
+
+    /// The core has its own deadlines, in ticks; the sockets need none beside them.
+    private static let endless = Duration.seconds(86_400)
+
+    private func dial(_ leader: PeerID) {
+        guard let address = settings.quorumAddresses[leader] else {
+            return logger.error("server \(leader) was elected and is not in the configuration")
+        }
+        let connection = LeaderConnection(eventLoop: eventLoop, logger: logger)
+        leaderConnection = connection
+        connection.onConnected = { [unowned self] in
+            batch { replica, now in replica.connectedToLeader(now: now) }
+        }
+        connection.onPacket = { [unowned self] packet in
+            replica?.receiveFromLeader(packet, now: now)
+        }
+        connection.onSnapshotChunk = { [unowned self] chunk in
+            replica?.receiveSnapshot(chunk, now: now)
+        }
+        connection.onSnapshotEnd = { [unowned self] in
+            replica?.finishSnapshot(now: now)
+        }
+        connection.onReadComplete = { [unowned self] in batch { _, _ in } }
+        connection.onClosed = { [unowned self, unowned connection] reason in
+            guard leaderConnection === connection else { return }
+            leaderConnection = nil
+            logger.debug("connection to leader \(leader) closed: \(reason)")
+            batch { replica, now in replica.disconnectedFromLeader(now: now) }
+        }
+        connection.connect(
+            to: address, timeout: .milliseconds(settings.timing.tickTime * 2),
+            readTimeout: Self.endless, attempts: 1)
+    }
+
+    private func bindQuorumPort() {
+        guard let address = settings.quorumListenAddress else { return }
+        listener.start(on: address, readTimeout: Self.endless) { [unowned self] result in
+            if case .failure(let error) = result { die("\(error)") }
+        }
+    }
+}
+
+extension NodeLoop: ReplicaEnvironment {
+    func notify(_ notification: Notification, _ peer: PeerID) {
+        election?.send(notification.message, to: peer)
+    }
+
+    func connect(toLeader leader: PeerID) {
+        dial(leader)
+    }
+
+    func sendToLeader(_ packet: QuorumPacket) {
+        leaderConnection?.send(packet)
+    }
+
+    func disconnectFromLeader() {
+        leaderConnection?.close()
+        leaderConnection = nil
+    }
+
+    func listenForLearners() {
+        bindQuorumPort()
+    }
+
+    func stopListening() {
+        listener.stop()
+    }
+
+    func send(_ packet: QuorumPacket, to learner: LearnerConnection) {
+        listener.send(packet, to: learner)
+    }
+
+    func sendSnapshot(of view: DataTree, to learner: LearnerConnection) {
+        var serializer = SnapshotSerializer(view: view)
+        let header = QuorumPacket(.snap, zxid: view.lastApplied)
+        logger.info("sending the whole state at \(view.lastApplied) on connection \(learner)")
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let eventLoop = eventLoop
+        listener.send(
+            snapshot: header,
+            chunks: {
+                if let chunk = serializer.next() { return chunk }
+                eventLoop.execute {
+                    bound.value.batch { replica, now in
+                        replica.snapshotSent(learner, now: now)
+                    }
+                }
+                return nil
+            }, to: learner)
+    }
+
+    func close(_ learner: LearnerConnection, reason: String) {
+        logger.info("closing learner's connection \(learner): \(reason)")
+        listener.close(learner)
+    }
+
+    func saveAcceptedEpoch(_ epoch: Epoch) {
+        storage.setAcceptedEpoch(epoch, orDie: die)
+    }
+
+    func saveCurrentEpoch(_ epoch: Epoch) {
+        storage.setCurrentEpoch(epoch, orDie: die)
+    }
+
+    func append(_ proposal: Proposal, tenure: Int) {
+        storage.append(proposal, tenure: tenure)
+    }
+
+    func drainLog() {
+        storage.drain(orDie: die)
+    }
+
+    func truncateLog(after zxid: Zxid) -> Bool {
+        logger.info("cutting the log after \(zxid)")
+        return storage.truncate(after: zxid, orDie: die)
+    }
+
+    func noteCommitted(_ zxid: Zxid) {
+        storage.noteCommitted(zxid)
+    }
+
+    func install(_ view: DataTree) {
+        storage.install(view)
+    }
+
+    func cancelInstallation() -> Bool {
+        storage.cancelInstallation()
+    }
+
+    func saveSnapshot(of view: DataTree) {
+        storage.saveSnapshot(of: view)
+    }
+
+    func changed(_ status: Status) {
+        var line = "\(status.role) in \(status.phase), epoch \(status.epoch)"
+        if let leader = status.leader, status.role != .leading { line += ", leader \(leader)" }
+        if let way = status.synchronizedBy { line += ", by \(way)" }
+        logger.info("\(line)")
+        publishStatus(now)
+    }
+
+    func departed(_ departure: Departure) {
+        logger.warning("\(departure.reason)")
+    }
+
+    func endOfBatch() {
+        storage.flushAppends()
+        listener.flush()
+        leaderConnection?.flush()
+        batchEnded()
+    }
+
+    func gatewayOpened(_ session: SessionID) {
+        announce(session)
+    }
+
+    var wallClock: Int64 { currentTimeMillis() }
+}

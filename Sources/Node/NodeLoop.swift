@@ -1,0 +1,162 @@
+import Dispatch
+import Jute
+import Logging
+import NIOCore
+import PeerTransport
+import Replica
+import Storage
+import Zab
+import ZnodeTree
+
+/// The replica's thread: one event loop that owns the protocol, the connections to other servers
+/// and the timers. Nothing here is touched by any other thread.
+///
+/// The sockets live on the same loop on purpose: a packet reaches the protocol without a hop, a
+/// lock or a wake-up.
+final class NodeLoop {
+    let eventLoop: any EventLoop
+    let logger: Logger
+    let settings: NodeSettings
+    let storage: NodeStorage
+    let mailbox: Mailbox<@Sendable (NodeLoop) -> Void>
+    /// Wakes whoever was answered in a batch.
+    let batchEnded: @Sendable () -> Void
+    let publish: @Sendable (NodeStatus) -> Void
+
+    /// Set once, right after `init`: the two refer to each other.
+    var replica: Replica?
+
+    let election: ElectionTransport?
+    let listener: QuorumListener
+    var leaderConnection: LeaderConnection?
+
+    private var timer: Scheduled<Void>?
+    private var timerAt = Milliseconds.max
+    private var nextPublication: Milliseconds = 0
+    private var hasServed = false
+    var isStopping = false
+
+    init(
+        eventLoop: any EventLoop, settings: NodeSettings, storage: NodeStorage,
+        mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, logger: Logger,
+        batchEnded: @escaping @Sendable () -> Void,
+        publish: @escaping @Sendable (NodeStatus) -> Void
+    ) {
+        self.eventLoop = eventLoop
+        self.settings = settings
+        self.storage = storage
+        self.mailbox = mailbox
+        self.logger = logger
+        self.batchEnded = batchEnded
+        self.publish = publish
+        listener = QuorumListener(eventLoop: eventLoop, logger: logger)
+        election = settings.election.map {
+            ElectionTransport($0, eventLoop: eventLoop, logger: logger)
+        }
+    }
+
+    var now: Milliseconds { Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000) }
+
+    /// Runs one batch of inputs: effects that can be put off are performed together at its end.
+    func batch(_ inputs: (Replica, Milliseconds) -> Void) {
+        guard let replica, !isStopping else { return }
+        inputs(replica, now)
+        replica.endOfBatch()
+        let now = now
+        if now >= nextPublication { publishStatus(now) }
+        reschedule(now)
+    }
+
+    func drainMailbox() {
+        let jobs = mailbox.takeAll()
+        guard !jobs.isEmpty else { return }
+        batch { _, _ in
+            for job in jobs { job(self) }
+        }
+    }
+
+    // MARK: Timer
+
+    private func reschedule(_ now: Milliseconds) {
+        guard let replica else { return }
+        let deadline = max(now + 1, min(replica.nextDeadline, now + 250))
+        // A timer that fires early costs a look; one that fires late costs a leader.
+        guard deadline < timerAt || timer == nil else { return }
+        timer?.cancel()
+        timerAt = deadline
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        timer = eventLoop.scheduleTask(in: .milliseconds(deadline - now)) {
+            bound.value.timerFired()
+        }
+    }
+
+    private func timerFired() {
+        timer = nil
+        timerAt = .max
+        batch { replica, now in replica.tick(now: now) }
+    }
+
+    func stopTimer() {
+        timer?.cancel()
+        timer = nil
+    }
+
+    // MARK: Status
+
+    func publishStatus(_ now: Milliseconds) {
+        guard let replica else { return }
+        nextPublication = now + 250
+        let peer = replica.peer
+        if peer.status.isSynchronized { hasServed = true }
+        publish(
+            NodeStatus(
+                id: peer.state.id, protocolStatus: peer.status,
+                committed: peer.state.history.lastCommitted,
+                logged: peer.state.history.lastLogged, durable: peer.state.history.durable,
+                acceptedEpoch: peer.state.acceptedEpoch, currentEpoch: peer.state.currentEpoch,
+                hasServed: hasServed,
+                learners: peer.learners.map {
+                    NodeStatus.Learner(
+                        id: $0.id, acknowledged: $0.acknowledged, isActive: $0.isActive)
+                },
+                connected: election?.connectedPeers ?? [],
+                pendingWrites: replica.pendingCount, parkedWrites: replica.parkedCount,
+                sessions: replica.served.read { $0.sessionCount }, counters: replica.counters,
+                gatewaySession: replica.gatewaySession))
+    }
+
+    // MARK: Start and stop
+
+    func start(_ bound: @escaping @Sendable (Result<Void, NodeError>) -> Void) {
+        connectTransports()
+        guard let election else {
+            bound(.success(()))
+            return batch { replica, now in replica.start(now: now) }
+        }
+        election.start { [self] result in
+            switch result {
+            case .success:
+                bound(.success(()))
+                batch { replica, now in replica.start(now: now) }
+            case .failure(let error):
+                bound(.failure(NodeError("\(error)")))
+            }
+        }
+    }
+
+    func stop() {
+        guard !isStopping else { return }
+        replica?.stop()
+        isStopping = true
+        stopTimer()
+        leaderConnection?.close()
+        listener.stop()
+        election?.stop()
+    }
+
+    /// A fault after which nothing that this process says can be trusted.
+    func die(_ reason: String) -> Never {
+        logger.critical("\(reason)")
+        exitProcess(reason)
+    }
+}

@@ -1,0 +1,35 @@
+package import Jute
+package import Replica
+package import Zab
+
+/// What a node knows of itself and its ensemble at one moment.
+package struct NodeStatus: Sendable {
+    package var id: PeerID
+    package var protocolStatus: Status
+    /// The state that is served.
+    package var committed: Zxid
+    package var logged: Zxid
+    package var durable: Zxid
+    package var acceptedEpoch: Epoch
+    package var currentEpoch: Epoch
+    /// Nothing is served before the first synchronization after a start.
+    package var hasServed: Bool
+    /// Who follows this node now, if it leads.
+    package var learners: [Learner]
+    /// Servers whose election connection to this one is open.
+    package var connected: Set<PeerID>
+    package var pendingWrites: Int
+    package var parkedWrites: Int
+    package var sessions: Int
+    package var counters: Replica.Counters
+    package var gatewaySession: SessionID?
+
+    package struct Learner: Equatable, Sendable {
+        package var id: PeerID
+        package var acknowledged: Zxid
+        package var isActive: Bool
+    }
+
+    package var role: Status.Role { protocolStatus.role }
+    package var isSynchronized: Bool { protocolStatus.isSynchronized }
+}

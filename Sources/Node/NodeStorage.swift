@@ -1,0 +1,244 @@
+import Dispatch
+import Jute
+import Logging
+import Replica
+import Storage
+import Synchronization
+import Zab
+import ZnodeTree
+
+/// The replica's side of the disk: what the loop hands to the log thread and to the snapshot
+/// thread, and what it waits for.
+final class NodeStorage {
+    let directory: DataDirectory
+    private let log: LogWriter
+    private var epochs: EpochStore
+    private let logger: Logger
+    private let snapshotQueue = DispatchQueue(label: "aviary.snapshot", qos: .utility)
+    private let retention: RetentionPolicy
+    /// Set while a snapshot is being written: a second one would only compete with it.
+    private let isWritingSnapshot: Mutex<Bool>
+    private var installation: Installation?
+    private var hadLoss: Bool
+
+    /// Records of this batch, and the tenure they were appended in.
+    private var unsent: [LogRecord] = []
+    private var unsentTenure = 0
+
+    /// Called on the snapshot thread when a received state has become the durable one, or cannot.
+    var onInstalled: @Sendable (Result<Void, StorageError>) -> Void = { _ in }
+
+    init(
+        directory: DataDirectory, log: LogWriter, epochs: EpochStore, retention: RetentionPolicy,
+        hadLoss: Bool, logger: Logger
+    ) {
+        self.directory = directory
+        self.log = log
+        self.epochs = epochs
+        self.retention = retention
+        self.hadLoss = hadLoss
+        self.logger = logger
+        isWritingSnapshot = Mutex(false)
+    }
+
+    typealias Death = (String) -> Never
+
+    // MARK: Epochs
+
+    func setAcceptedEpoch(_ epoch: Epoch, orDie: Death) {
+        do throws(StorageError) {
+            try epochs.setAccepted(epoch)
+        } catch {
+            orDie("the accepted epoch cannot be saved: \(error)")
+        }
+    }
+
+    func setCurrentEpoch(_ epoch: Epoch, orDie: Death) {
+        do throws(StorageError) {
+            try epochs.setCurrent(epoch)
+            if hadLoss {
+                // The synchronization that led here is durable, and makes up for what was lost.
+                try directory.lossHealed()
+                hadLoss = false
+            }
+        } catch {
+            orDie("the current epoch cannot be saved: \(error)")
+        }
+    }
+
+    // MARK: Log
+
+    func append(_ proposal: Proposal, tenure: Int) {
+        if tenure != unsentTenure { flushAppends() }
+        unsentTenure = tenure
+        unsent.append(LogRecord(zxid: proposal.zxid, payload: proposal.payload))
+    }
+
+    /// Hands the batch to the log thread, which writes and syncs it as one.
+    func flushAppends() {
+        guard !unsent.isEmpty else { return }
+        log.append(unsent, tenure: Tenure(unsentTenure))
+        unsent.removeAll(keepingCapacity: true)
+    }
+
+    func noteCommitted(_ zxid: Zxid) {
+        log.setCommitted(zxid)
+    }
+
+    var logCounters: LogCounters { log.counters }
+
+    func drain(orDie: Death) {
+        if case .failure(let error) = performAndWait({ _ throws(StorageError) in }) {
+            orDie("the log cannot be written: \(error)")
+        }
+    }
+
+    func truncate(after zxid: Zxid, orDie: Death) -> Bool {
+        let outcome = Mutex<TruncationOutcome?>(nil)
+        let directory = directory
+        let result = performAndWait { log throws(StorageError) in
+            let done = try directory.truncate(to: zxid, &log)
+            outcome.withLock { $0 = done }
+        }
+        if case .failure(let error) = result { orDie("the log cannot be cut: \(error)") }
+        // Snapshots hold committed transactions only, so none has to be read again.
+        switch outcome.withLock({ $0 }) {
+        case .truncated(_, reload: false): return true
+        case .truncated(_, reload: true), .needsSnapshot, nil: return false
+        }
+    }
+
+    private func performAndWait(_ work: @escaping LogWriter.Work) -> Result<Void, StorageError> {
+        flushAppends()
+        let done = DispatchSemaphore(value: 0)
+        let result = Mutex<Result<Void, StorageError>>(.success(()))
+        log.perform(work) { outcome in
+            result.withLock { $0 = outcome }
+            done.signal()
+        }
+        done.wait()
+        return result.withLock { $0 }
+    }
+
+    // MARK: Snapshots
+
+    /// Writes a snapshot beside the log; the log begins a new file, so that old ones can go.
+    func saveSnapshot(of view: DataTree) {
+        let isBusy = isWritingSnapshot.withLock { isWriting in
+            defer { isWriting = true }
+            return isWriting
+        }
+        guard !isBusy else { return }
+        log.roll()
+        let (directory, retention, logger) = (directory, retention, logger)
+        snapshotQueue.async { [self] in
+            defer { isWritingSnapshot.withLock { $0 = false } }
+            do throws(StorageError) {
+                var writer = try directory.snapshots.begin(view.lastApplied)
+                try Self.write(view, to: &writer)
+                let name = try writer.finish(digest: view.snapshotDigest)
+                logger.info("wrote \(name.fileName)")
+                let removed = try directory.purge(retention, now: .sinceEpoch())
+                if !removed.isEmpty { logger.info("purged \(removed.joined(separator: ", "))") }
+            } catch {
+                // The log still has everything; the next snapshot may succeed.
+                logger.error("the snapshot at \(view.lastApplied) failed: \(error)")
+            }
+        }
+    }
+
+    private static func write(
+        _ view: DataTree, to writer: inout SnapshotWriter
+    ) throws(StorageError) {
+        var serializer = SnapshotSerializer(view: view)
+        while let chunk = serializer.next() {
+            try writer.append(chunk)
+        }
+    }
+
+    /// Makes a received state the only durable one.
+    func install(_ view: DataTree) {
+        flushAppends()
+        let installation = Installation()
+        self.installation = installation
+        let (directory, log, onInstalled) = (directory, log, onInstalled)
+        snapshotQueue.async {
+            do throws(StorageError) {
+                var writer = try directory.snapshots.begin(view.lastApplied)
+                try Self.write(view, to: &writer)
+                guard installation.beginPublishing() else { return writer.abort() }
+                let sealed = Mutex<SnapshotWriter?>(writer)
+                log.perform(
+                    { log throws(StorageError) in
+                        guard let writer = sealed.withLock({ $0.take() }) else { return }
+                        try directory.install(writer, digest: view.snapshotDigest, &log)
+                    },
+                    then: { result in
+                        installation.end()
+                        onInstalled(result)
+                    })
+            } catch {
+                installation.end()
+                onInstalled(.failure(error))
+            }
+        }
+    }
+
+    func cancelInstallation() -> Bool {
+        defer { installation = nil }
+        return installation?.cancel() ?? false
+    }
+
+    func stop() {
+        flushAppends()
+        snapshotQueue.sync {}
+        log.stop()
+    }
+}
+
+/// One installation of a received state: it can be cancelled until it touches what is durable.
+private final class Installation: Sendable {
+    private enum State {
+        case writing, publishing, cancelled, ended
+    }
+
+    private let state = Mutex(State.writing)
+    private let ended = DispatchSemaphore(value: 0)
+
+    /// - Returns: False if it was cancelled.
+    func beginPublishing() -> Bool {
+        state.withLock { state in
+            guard case .writing = state else { return false }
+            state = .publishing
+            return true
+        }
+    }
+
+    func end() {
+        state.withLock { $0 = .ended }
+        ended.signal()
+    }
+
+    /// - Returns: True if it was too late; the state is then durable.
+    func cancel() -> Bool {
+        let isPublishing = state.withLock { state in
+            switch state {
+            case .writing:
+                state = .cancelled
+                return false
+            case .publishing, .ended:
+                return true
+            case .cancelled:
+                return false
+            }
+        }
+        if isPublishing { ended.wait() }
+        return isPublishing
+    }
+}
+
+extension DataTree {
+    fileprivate var snapshotDigest: SnapshotDigest? {
+        lastApplied > .zero ? SnapshotDigest(zxid: lastApplied, digest: digest) : nil
+    }
+}
