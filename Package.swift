@@ -19,8 +19,14 @@ let package = Package(
         // Adler-32, CRC-32 and CRC-32C.
         .target(name: "Checksum", swiftSettings: strict),
 
+        // The state machine: znodes, ACLs, sessions, and the leader's preparation of requests.
+        .target(name: "ZnodeTree", dependencies: ["Checksum", "Jute"], swiftSettings: strict),
+
         .testTarget(name: "ChecksumTests", dependencies: ["Checksum"], swiftSettings: strict),
         .testTarget(name: "JuteTests", dependencies: ["Jute"], swiftSettings: strict),
+        .testTarget(
+            name: "ZnodeTreeTests", dependencies: ["Checksum", "Jute", "ZnodeTree"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
