@@ -1,0 +1,260 @@
+package import Jute
+
+/// Why the bytes of a snapshot are not those of a tree.
+package enum SnapshotError: Error, Equatable, Sendable {
+    /// A field that cannot be read.
+    case malformed(JuteError)
+    /// The first znode is not the root.
+    case noRoot
+    /// A znode whose parent has not come before it, or whose path is none.
+    case badPath(ZnodePath)
+    /// A path that came twice.
+    case repeatedPath(ZnodePath)
+    /// A znode with an ACL that the snapshot does not have.
+    case unknownACL(ZnodePath, id: Int64)
+    /// A child of an ephemeral.
+    case ephemeralParent(ZnodePath)
+    /// The bytes ended too early.
+    case incomplete
+    /// Bytes after an error or after the end.
+    case notExpectingMore
+}
+
+/// Reads what `SnapshotSerializer` or a Java server writes, in pieces of any size.
+///
+/// - Source: storage format reference, section 4.1, parts 2 to 4.
+package struct SnapshotLoader: Sendable {
+    package enum Progress: Equatable, Sendable {
+        case needsMore
+        /// The end has been seen; the last `unused` bytes of the piece do not belong to it.
+        case complete(unused: Int)
+    }
+
+    private enum Phase: Sendable {
+        case sessionCount
+        case sessions(left: Int32)
+        case aclCount
+        case acls(left: Int32)
+        case znodes(rootSeen: Bool)
+        case complete
+        case failed
+    }
+
+    private var tree: DataTree
+    private var phase = Phase.sessionCount
+    /// The beginning of a record whose end has not come yet.
+    private var rest: [UInt8] = []
+    /// From the numbers in the file to those in the tree.
+    private var aclNumbers: [Int64: UInt32] = [:]
+
+    package init(options: DataTree.Options = DataTree.Options()) {
+        tree = DataTree(bareRootWith: options)
+    }
+
+    package mutating func consume(_ bytes: [UInt8]) throws(SnapshotError) -> Progress {
+        try consume(bytes[...])
+    }
+
+    package mutating func consume(_ bytes: ArraySlice<UInt8>) throws(SnapshotError) -> Progress {
+        let outcome = bytes.withUnsafeBytes { bytes in
+            Result { () throws(SnapshotError) in try self.consume(bytes) }
+        }
+        return try outcome.get()
+    }
+
+    /// Takes the next piece.
+    ///
+    /// - Parameter piece: Continues the pieces before.
+    /// - Returns: Whether the end has come, and what of the piece lies behind it.
+    /// - Throws: When the bytes are no snapshot; the loader is of no use any more then.
+    package mutating func consume(
+        _ piece: UnsafeRawBufferPointer
+    ) throws(SnapshotError) -> Progress {
+        switch phase {
+        case .complete, .failed: throw .notExpectingMore
+        default: break
+        }
+        if rest.isEmpty {
+            let consumed = try read(piece)
+            rest.append(contentsOf: piece[consumed...])
+        } else {
+            // Taken out, so that it can be read while the loader changes.
+            var bytes = rest
+            rest = []
+            bytes.append(contentsOf: piece)
+            let outcome = bytes.withUnsafeBytes { bytes in
+                Result { () throws(SnapshotError) in try self.read(bytes) }
+            }
+            let consumed = try outcome.get()
+            if consumed > 0 { bytes.removeFirst(consumed) }
+            rest = bytes
+        }
+        guard case .complete = phase else { return .needsMore }
+        return .complete(unused: rest.count)
+    }
+
+    /// The tree, once `complete` has been reported.
+    ///
+    /// - Parameter lastApplied: The zxid that the snapshot stands for.
+    /// - Returns: The tree with everything that snapshots leave out computed again.
+    /// - Throws: `.incomplete` if the end has not been seen.
+    package consuming func finish(lastApplied: Zxid) throws(SnapshotError) -> DataTree {
+        guard case .complete = phase else { throw .incomplete }
+        for number in aclNumbers.values { tree.acls.release(number) }
+        tree.restoreQuotas()
+        tree.setLastApplied(lastApplied)
+        return tree
+    }
+
+    /// Reads as many whole records as there are.
+    ///
+    /// - Parameter bytes: Begin with a record.
+    /// - Returns: How many bytes they took.
+    private mutating func read(_ bytes: UnsafeRawBufferPointer) throws(SnapshotError) -> Int {
+        var consumed = 0
+        while true {
+            var reader = RawReader(bytes: bytes, offset: consumed)
+            do throws(SnapshotError) {
+                try readRecord(&reader)
+            } catch .malformed(.truncated) {
+                return consumed
+            } catch {
+                phase = .failed
+                throw error
+            }
+            consumed = reader.offset
+            if case .complete = phase { return consumed }
+        }
+    }
+
+    private mutating func readRecord(_ reader: inout RawReader) throws(SnapshotError) {
+        switch phase {
+        case .sessionCount:
+            phase = .sessions(left: try reader.count())
+        case .sessions(0):
+            phase = .aclCount
+        case .sessions(let left):
+            let session = SessionID(rawValue: try reader.long())
+            tree.sessionTable.open(session, timeoutMs: try reader.int())
+            phase = .sessions(left: left - 1)
+        case .aclCount:
+            phase = .acls(left: try reader.count())
+        case .acls(0):
+            phase = .znodes(rootSeen: false)
+        case .acls(let left):
+            let id = try reader.long()
+            let number = tree.acls.retain(try reader.acl())
+            if let replaced = aclNumbers.updateValue(number, forKey: id) {
+                tree.acls.release(replaced)
+            }
+            phase = .acls(left: left - 1)
+        case .znodes(let rootSeen):
+            try readZnode(&reader, rootSeen: rootSeen)
+        case .complete, .failed:
+            throw .notExpectingMore
+        }
+    }
+
+    private mutating func readZnode(
+        _ reader: inout RawReader, rootSeen: Bool
+    ) throws(SnapshotError) {
+        guard let path = try reader.buffer() else { throw .malformed(.unexpectedNull) }
+        if path.count == 1, path[0] == ZnodeStore.slash {
+            guard rootSeen else { throw .noRoot }
+            phase = .complete
+            return
+        }
+        let data = try reader.buffer()
+        let aclID = try reader.long()
+        let stat = StoredStat(persisted: try reader.bytes(StoredStat.persistedSize))
+        guard path.isEmpty != rootSeen else { throw rootSeen ? .repeatedPath(.root) : .noRoot }
+
+        let acl: UInt32
+        if aclID == -1 {
+            acl = ACLTable.open
+        } else if let number = aclNumbers[aclID] {
+            acl = number
+        } else {
+            throw .unknownACL(ZnodePath(bytes: Array(path)), id: aclID)
+        }
+        if rootSeen {
+            try insert(path, data: data, acl: acl, stat: stat)
+        } else {
+            tree.becomeRoot(data: data, acl: acl, stat: stat)
+            phase = .znodes(rootSeen: true)
+        }
+        tree.acls.retain(number: acl)
+    }
+
+    private mutating func insert(
+        _ path: UnsafeRawBufferPointer, data: UnsafeRawBufferPointer?, acl: UInt32,
+        stat: StoredStat
+    ) throws(SnapshotError) {
+        guard let (slash, parent) = tree.parent(ofPath: path), slash + 1 < path.count else {
+            throw .badPath(ZnodePath(bytes: Array(path)))
+        }
+        guard tree.store.find(path) == nil else {
+            throw .repeatedPath(ZnodePath(bytes: Array(path)))
+        }
+        guard !tree.store[parent].flags.contains(.ephemeral) else {
+            throw .ephemeralParent(ZnodePath(bytes: Array(path)))
+        }
+        tree.insert(path, slash: slash, parent: parent, data: data, acl: acl, stat: stat)
+    }
+}
+
+/// Reads jute from raw bytes without copying; what is not there yet is `.malformed(.truncated)`.
+private struct RawReader {
+    let bytes: UnsafeRawBufferPointer
+    private(set) var offset: Int
+
+    init(bytes: UnsafeRawBufferPointer, offset: Int) {
+        self.bytes = bytes
+        self.offset = offset
+    }
+
+    mutating func bytes(_ count: Int) throws(SnapshotError) -> UnsafeRawBufferPointer {
+        guard count <= bytes.count - offset else { throw .malformed(.truncated) }
+        defer { offset += count }
+        return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
+    }
+
+    mutating func int() throws(SnapshotError) -> Int32 {
+        Int32(bigEndian: try bytes(4).loadUnaligned(as: Int32.self))
+    }
+
+    mutating func long() throws(SnapshotError) -> Int64 {
+        Int64(bigEndian: try bytes(8).loadUnaligned(as: Int64.self))
+    }
+
+    mutating func count() throws(SnapshotError) -> Int32 {
+        let count = try int()
+        guard count >= 0 else { throw .malformed(.badLength(count)) }
+        return count
+    }
+
+    mutating func buffer() throws(SnapshotError) -> UnsafeRawBufferPointer? {
+        let length = try int()
+        if length == -1 { return nil }
+        guard length >= 0, length <= juteMaximumLength else {
+            throw .malformed(.badLength(length))
+        }
+        return try bytes(Int(length))
+    }
+
+    mutating func acl() throws(SnapshotError) -> [ACL] {
+        let count = try count()
+        var list: [ACL] = []
+        for _ in 0..<count {
+            let permissions = Permissions(rawValue: try int())
+            let scheme = try string()
+            list.append(ACL(permissions, Identity(scheme: scheme, id: try string())))
+        }
+        return list
+    }
+
+    private mutating func string() throws(SnapshotError) -> String {
+        guard let bytes = try buffer() else { throw .malformed(.unexpectedNull) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,72 @@
+package import Jute
+
+/// What one znode went through, in the order in which it happened.
+package struct Change: Equatable, Sendable {
+    package enum Kind: UInt8, Sendable {
+        case created
+        case dataChanged
+        case aclChanged
+        case deleted
+    }
+
+    package var kind: Kind
+    package var path: ZnodePath
+    package var zxid: Zxid
+    /// Which operation of a multi or which path of a closeSession it was, from 0.
+    package var position: Int32
+
+    package init(kind: Kind, path: ZnodePath, zxid: Zxid, position: Int32) {
+        self.kind = kind
+        self.path = path
+        self.zxid = zxid
+        self.position = position
+    }
+}
+
+/// What became of one operation.
+package struct OperationResult: Equatable, Sendable {
+    /// The operation's type; `.error` for every operation of a multi that failed.
+    package var type: OperationCode
+    package var code: ErrorCode
+    /// The path that a create gave its znode.
+    package var path: ZnodePath?
+    /// The stat right after a create, setData or setACL.
+    package var stat: Stat?
+
+    package init(
+        type: OperationCode, code: ErrorCode, path: ZnodePath? = nil, stat: Stat? = nil
+    ) {
+        self.type = type
+        self.code = code
+        self.path = path
+        self.stat = stat
+    }
+}
+
+/// What applying a transaction did.
+package struct TxnResult: Equatable, Sendable {
+    package var header: TxnHeader
+    /// One for each operation of a multi, otherwise exactly one.
+    package var results: [OperationResult] = []
+    package var changes: [Change] = []
+    /// Whether the tree's digest is the one that the record foretold; nil if it foretold none.
+    /// Means nothing while a fuzzy snapshot is being replayed.
+    package var digestMatches: Bool?
+
+    init(header: TxnHeader) {
+        self.header = header
+    }
+
+    package var zxid: Zxid { header.zxid }
+
+    /// Why it failed: the first code that is neither success nor the -2 of operations behind the
+    /// one that failed.
+    package var error: ErrorCode {
+        results.first { $0.code != .ok && $0.code != .runtimeInconsistency }?.code ?? .ok
+    }
+
+    mutating func note(_ kind: Change.Kind, _ path: ZnodePath, position: Int) {
+        changes.append(
+            Change(kind: kind, path: path, zxid: header.zxid, position: Int32(position)))
+    }
+}
