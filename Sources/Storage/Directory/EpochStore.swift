@@ -1,0 +1,140 @@
+package import Jute
+
+/// The promises of a member: `acceptedEpoch`, the newest epoch it has promised to a leader, and
+/// `currentEpoch`, that of the leader it has last accepted.
+///
+/// Each lies in a file of the original and in two checksummed copies. A promise is durable before
+/// the call that makes it returns.
+///
+/// - Source: storage format reference, section 7; rules of soundness, section 6.
+package struct EpochStore: Sendable {
+    package private(set) var accepted: Epoch
+    package private(set) var current: Epoch
+
+    private let disk: any Disk
+    private let directory: String
+
+    /// Reads the epochs, and mends what a crash or the original has left behind.
+    ///
+    /// - Parameters:
+    ///   - disk: Where they lie.
+    ///   - directory: The `version-2` folder of the snapshots.
+    ///   - lastZxid: The last transaction in log or snapshot, `.untrusted` for a database that
+    ///     must not vote.
+    ///   - mayBeMissing: Whether a folder without epochs is in order: it is new, or so old that
+    ///     it comes from the time before ZooKeeper 3.4.
+    /// - Throws: `.epochs` when they contradict each other, the log, or are lost.
+    init(
+        on disk: any Disk, in directory: String, lastZxid: Zxid, mayBeMissing: Bool
+    ) throws(StorageError) {
+        self.disk = disk
+        self.directory = directory
+        let accepted = try EpochStore.read(FileNames.acceptedEpoch, on: disk, in: directory)
+        let current = try EpochStore.read(FileNames.currentEpoch, on: disk, in: directory)
+        var copies: [(accepted: Epoch, current: Epoch)] = []
+        for name in FileNames.epochCopies {
+            if let copy = try EpochStore.readCopy(name, on: disk, in: directory) {
+                copies.append(copy)
+            }
+        }
+        // A copy is behind after the original has run here, and ahead after the file was put
+        // back: the higher one was promised.
+        let knownAccepted = ([accepted] + copies.map(\.accepted)).compactMap { $0 }.max()
+        let knownCurrent = ([current] + copies.map(\.current)).compactMap { $0 }.max()
+        if knownAccepted == nil || knownCurrent == nil, !mayBeMissing {
+            throw .epochs(
+                "the epoch files in \(directory) are lost or damaged, and so are their copies")
+        }
+        self.accepted = knownAccepted ?? max(lastZxid.epoch, knownCurrent ?? lastZxid.epoch)
+        self.current = knownCurrent ?? lastZxid.epoch
+        try reconcile(with: lastZxid)
+        if accepted != self.accepted { try write(FileNames.acceptedEpoch, self.accepted) }
+        if current != self.current { try write(FileNames.currentEpoch, self.current) }
+        if !copies.allSatisfy({ $0 == (self.accepted, self.current) }) || copies.count < 2
+            || accepted != self.accepted || current != self.current
+        {
+            try writeCopies()
+        }
+    }
+
+    /// Promises to follow no leader of an epoch below this one. Durable on return.
+    ///
+    /// - Parameter epoch: Not below `accepted`; a promise is never taken back.
+    /// - Throws: `.epochs` for a lower one, `.disk`; the promise is then not made.
+    package mutating func setAccepted(_ epoch: Epoch) throws(StorageError) {
+        guard epoch >= accepted else {
+            throw .epochs("epoch \(accepted) was promised, it cannot be lowered to \(epoch)")
+        }
+        if epoch == accepted { return }
+        try write(FileNames.acceptedEpoch, epoch)
+        accepted = epoch
+        try writeCopies()
+    }
+
+    /// Accepts the leader of an epoch, once its history is durable here. Durable on return.
+    ///
+    /// - Parameter epoch: Between `current` and `accepted`.
+    /// - Throws: `.epochs` for another one, `.disk`; the epoch is then not accepted.
+    package mutating func setCurrent(_ epoch: Epoch) throws(StorageError) {
+        guard epoch >= current, epoch <= accepted else {
+            throw .epochs(
+                "the current epoch cannot go from \(current) to \(epoch): \(accepted) was promised")
+        }
+        if epoch == current { return }
+        try write(FileNames.currentEpoch, epoch)
+        current = epoch
+        try writeCopies()
+    }
+
+    private mutating func reconcile(with lastZxid: Zxid) throws(StorageError) {
+        if lastZxid.epoch > current {
+            // A crash between a snapshot of the leader's and the epoch behind it.
+            guard lastZxid.epoch <= accepted else {
+                throw .epochs(
+                    """
+                    the log reaches transaction \(lastZxid), beyond the epoch \(accepted) that \
+                    was promised
+                    """)
+            }
+            current = lastZxid.epoch
+        }
+        guard current <= accepted else {
+            throw .epochs("the current epoch \(current) is above the accepted one, \(accepted)")
+        }
+    }
+
+    private func write(_ name: String, _ epoch: Epoch) throws(StorageError) {
+        try disk.replaceContent(of: directory + "/" + name, with: Array(String(epoch).utf8))
+        try disk.syncDirectory(directory)
+    }
+
+    private func writeCopies() throws(StorageError) {
+        var text = ChecksummedText()
+        text["accepted"] = String(accepted)
+        text["current"] = String(current)
+        for name in FileNames.epochCopies {
+            try disk.replaceContent(of: directory + "/" + name, with: text.bytes)
+        }
+        try disk.syncDirectory(directory)
+    }
+
+    /// - Returns: nil for a missing or unreadable file: the copies then have to do.
+    private static func read(
+        _ name: String, on disk: any Disk, in directory: String
+    ) throws(StorageError) -> Epoch? {
+        guard let bytes = try disk.content(of: directory + "/" + name) else { return nil }
+        let line = bytes.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
+        return Epoch(String(decoding: line, as: UTF8.self)).flatMap { $0 >= -1 ? $0 : nil }
+    }
+
+    private static func readCopy(
+        _ name: String, on disk: any Disk, in directory: String
+    ) throws(StorageError) -> (accepted: Epoch, current: Epoch)? {
+        guard let bytes = try disk.content(of: directory + "/" + name),
+            let text = ChecksummedText(bytes),
+            let accepted = text["accepted"].flatMap({ Epoch($0) }),
+            let current = text["current"].flatMap({ Epoch($0) })
+        else { return nil }
+        return (accepted, current)
+    }
+}
