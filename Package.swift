@@ -19,9 +19,15 @@ let package = Package(
         // What a member is told before it starts: zoo.cfg, environment and flags.
         .target(name: "Configuration", dependencies: ["Jute"], swiftSettings: strict),
 
+        // An ensemble of child processes on loopback, for trying it out.
+        .target(name: "LocalEnsemble", dependencies: ["Configuration"], swiftSettings: strict),
+
         .testTarget(name: "JuteTests", dependencies: ["Jute"], swiftSettings: strict),
         .testTarget(
             name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: strict),
+        .testTarget(
+            name: "LocalEnsembleTests", dependencies: ["Configuration", "LocalEnsemble"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
