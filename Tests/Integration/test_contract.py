@@ -8,6 +8,7 @@ import re
 import pytest
 from harness.client import acl, children, raw_exchange, znode
 from harness.waiting import eventually
+from openapi_spec_validator import validate
 
 ZXID = re.compile(r"[0-9a-f]{16}")
 
