@@ -3,7 +3,6 @@
 import os
 
 import pytest
-
 from harness import zookeeper
 from harness.ensemble import Ensemble
 from harness.processes import kill_all

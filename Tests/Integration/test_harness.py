@@ -1,7 +1,6 @@
 """The harness itself, where the original alone can prove it."""
 
 import pytest
-
 from harness import zookeeper
 from harness.waiting import eventually
 

@@ -4,7 +4,6 @@ import base64
 import shutil
 
 import pytest
-
 from harness.client import children, znode
 from harness.waiting import eventually
 

@@ -1,7 +1,6 @@
 """One node alone: `aviary serve`."""
 
 import pytest
-
 from harness import aviary
 from harness.client import Client, children, znode
 from harness.ports import free_port

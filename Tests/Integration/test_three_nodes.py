@@ -6,7 +6,6 @@ import threading
 import time
 
 import pytest
-
 from harness.client import znode
 from harness.load import Load
 from harness.waiting import eventually

@@ -25,10 +25,8 @@ final class Place {
         try LocalEnsemble(nodes: nodes, root: root, ports: ports, settings: settings)
     }
 
-    /// Something that is started as `aviary serve --config FILE` would be.
-    ///
-    /// - Parameter script: Lines of sh; `$3` is the file, `$id` the member's number, `$port` its
-    ///   HTTP port.
+    /// Something that is started as `aviary serve --config FILE` would be: lines of sh, where
+    /// `$3` is the file, `$id` the member's number and `$port` its HTTP port.
     func executable(_ script: String) throws -> String {
         let path = folder + "/member"
         let lines = """
