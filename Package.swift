@@ -12,6 +12,9 @@ let strict: [SwiftSetting] = [
 
 let package = Package(
     name: "aviary",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0")
+    ],
     targets: [
         // Wire primitives and records of ZooKeeper's protocols and files.
         .target(name: "Jute", swiftSettings: strict),
@@ -24,7 +27,18 @@ let package = Package(
         // HTTP/1.1 as values; knows no znode.
         .target(name: "HTTPServer", dependencies: ["CMicroHTTPD"], swiftSettings: strict),
 
+        // The HTTP contract: what requests mean and what answers say.
+        .target(
+            name: "Gateway",
+            dependencies: [
+                "HTTPServer", "Jute", .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: strict),
+
         .testTarget(name: "JuteTests", dependencies: ["Jute"], swiftSettings: strict),
+        .testTarget(
+            name: "GatewayTests", dependencies: ["Gateway", "HTTPServer", "Jute"],
+            swiftSettings: strict),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
