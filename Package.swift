@@ -14,12 +14,14 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 
 let package = Package(
     name: "aviary",
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     ],
@@ -32,6 +34,10 @@ let package = Package(
         .target(name: "Checksum", swiftSettings: strict),
         // Consensus: elections, synchronization, broadcast.
         .target(name: "Zab", dependencies: ["Jute", deque], swiftSettings: strict),
+        // The state machine: znodes, sessions, digests; validation of requests.
+        .target(name: "ZnodeTree", dependencies: ["Jute", "Checksum"], swiftSettings: strict),
+        // Drives protocol and state: requests in, transactions out. Knows no socket and no file.
+        .target(name: "Replica", dependencies: ["Jute", "Zab", "ZnodeTree"], swiftSettings: strict),
         // A whole ensemble in virtual time, drawn from a seed.
         .target(name: "Simulation", dependencies: ["Jute", "Zab", heap], swiftSettings: strict),
 
@@ -41,6 +47,10 @@ let package = Package(
         .target(
             name: "PeerTransport", dependencies: ["Jute", nioCore, nioPosix, logging],
             swiftSettings: strict),
+        // Transaction log, snapshots, epochs; on a disk that is an interface.
+        .target(name: "Storage", dependencies: ["Jute", "Checksum"], swiftSettings: strict),
+        // A disk in memory that crashes, tears and rots on demand.
+        .target(name: "StorageTesting", dependencies: ["Storage"], swiftSettings: strict),
         // libmicrohttpd, from Debian's libmicrohttpd-dev.
         .systemLibrary(
             name: "CMicroHTTPD", path: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
@@ -50,6 +60,22 @@ let package = Package(
 
         // MARK: The program.
 
+        // One member: composes replica, disk and sockets on their threads.
+        .target(
+            name: "Node",
+            dependencies: [
+                "Jute", "Zab", "ZnodeTree", "Replica", "Storage", "PeerTransport", nioCore,
+                nioPosix, logging,
+            ],
+            swiftSettings: strict),
+
+        // The HTTP contract: resources, JSON, conditions, problems.
+        .target(
+            name: "Gateway",
+            dependencies: [
+                "Jute", "Zab", "ZnodeTree", "Replica", "Node", "HTTPServer", crypto,
+            ],
+            swiftSettings: strict),
         // zoo.cfg, environment and flags as one validated value.
         .target(name: "Configuration", dependencies: ["Jute"], swiftSettings: strict),
         // An ensemble of child processes on loopback, for trying it out.
@@ -59,6 +85,18 @@ let package = Package(
 
         .testTarget(name: "JuteTests", dependencies: ["Jute"], swiftSettings: strict),
         .testTarget(name: "ChecksumTests", dependencies: ["Checksum"], swiftSettings: strict),
+        .testTarget(
+            name: "ZnodeTreeTests", dependencies: ["Checksum", "Jute", "ZnodeTree"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: ["Checksum", "Jute", "Storage", "StorageTesting"],
+            swiftSettings: strict),
+        .testTarget(name: "ZabTests", dependencies: ["Jute", "Zab"], swiftSettings: strict),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: ["Gateway", "HTTPServer", "Jute", "ZnodeTree"],
+            swiftSettings: strict),
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
         .testTarget(

@@ -1,0 +1,75 @@
+package import HTTPServer
+package import Jute
+
+/// A resource that this version has, with what its address names.
+package enum Route: Equatable, Sendable {
+    case znode(ZnodePath)
+    case children(ZnodePath)
+    case acl(ZnodePath)
+    case transactions
+    case reads
+    case sessions
+    case session(SessionID)
+    case sessionKeepalive(SessionID)
+    case cluster
+    case node
+    case metrics
+    case livez
+    case readyz
+    case openapi
+    case problem(String)
+}
+
+extension Route {
+    /// The methods, in the order `Allow` lists them. HEAD goes with GET, OPTIONS with all.
+    package var methods: [HTTPMethod] {
+        switch self {
+        case .znode: [.get, .put, .post, .delete]
+        case .acl: [.get, .put]
+        case .transactions, .reads, .sessionKeepalive: [.post]
+        case .sessions: [.get, .post]
+        case .session: [.get, .delete]
+        case .children, .cluster, .node, .metrics, .livez, .readyz, .openapi, .problem: [.get]
+        }
+    }
+
+    /// The value of `Allow`.
+    package var allow: String {
+        var names: [String] = []
+        for method in methods {
+            names.append(method.description)
+            if method == .get { names.append("HEAD") }
+        }
+        return (names + ["OPTIONS"]).joined(separator: ", ")
+    }
+
+    func has(_ method: HTTPMethod) -> Bool {
+        method == .options || methods.contains(method == .head ? .get : method)
+    }
+
+    /// The parameters that a method takes here.
+    func parameters(of method: HTTPMethod) -> (known: [String], unbuilt: [String]) {
+        switch (self, method) {
+        case (.znode, .get), (.znode, .head):
+            (["raw", "encoding", "consistency"], ["wait", "until", "at"])
+        case (.znode, .put): (["parents", "mode", "ttl", "version"], [])
+        case (.znode, .post): (["name", "sequential", "parents", "mode", "ttl"], [])
+        case (.znode, .delete): (["recursive", "atomic", "version"], [])
+        case (.children, _): (["limit", "cursor", "include", "consistency"], ["wait"])
+        case (.acl, .put): (["version"], [])
+        case (.acl, _): (["consistency"], [])
+        case (.reads, _): (["consistency"], [])
+        case (.cluster, _): ([], ["wait"])
+        case (.livez, _), (.readyz, _): (["verbose"], [])
+        default: ([], [])
+        }
+    }
+
+    /// Whether a write here will take `Idempotency-Key` and `Aviary-Fence`.
+    func takesWriteHeaders(_ method: HTTPMethod) -> Bool {
+        switch (self, method) {
+        case (.znode, .put), (.znode, .post), (.znode, .delete), (.transactions, .post): true
+        default: false
+        }
+    }
+}
