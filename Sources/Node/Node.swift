@@ -5,7 +5,7 @@ import NIOPosix
 package import Replica
 import Storage
 import Synchronization
-package import Zab
+import Zab
 import ZnodeTree
 
 /// One member of an ensemble, or a node that stands alone: the replica with its thread, its

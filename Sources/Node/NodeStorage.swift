@@ -16,8 +16,8 @@ final class NodeStorage {
     private let logger: Logger
     private let snapshotQueue = DispatchQueue(label: "aviary.snapshot", qos: .utility)
     private let retention: RetentionPolicy
-    /// Set while a snapshot is being written: a second one would only compete with it.
-    private let isWritingSnapshot: Mutex<Bool>
+    /// A second snapshot at the same time would only compete with the first.
+    private let snapshotSlot = SnapshotSlot()
     private var installation: Installation?
     private var hadLoss: Bool
 
@@ -38,7 +38,6 @@ final class NodeStorage {
         self.retention = retention
         self.hadLoss = hadLoss
         self.logger = logger
-        isWritingSnapshot = Mutex(false)
     }
 
     typealias Death = (String) -> Never
@@ -124,15 +123,11 @@ final class NodeStorage {
 
     /// Writes a snapshot beside the log; the log begins a new file, so that old ones can go.
     func saveSnapshot(of view: DataTree) {
-        let isBusy = isWritingSnapshot.withLock { isWriting in
-            defer { isWriting = true }
-            return isWriting
-        }
-        guard !isBusy else { return }
+        guard snapshotSlot.take() else { return }
         log.roll()
-        let (directory, retention, logger) = (directory, retention, logger)
-        snapshotQueue.async { [self] in
-            defer { isWritingSnapshot.withLock { $0 = false } }
+        let (directory, retention, logger, slot) = (directory, retention, logger, snapshotSlot)
+        snapshotQueue.async {
+            defer { slot.free() }
             do throws(StorageError) {
                 var writer = try directory.snapshots.begin(view.lastApplied)
                 try Self.write(view, to: &writer)
@@ -166,7 +161,7 @@ final class NodeStorage {
             do throws(StorageError) {
                 var writer = try directory.snapshots.begin(view.lastApplied)
                 try Self.write(view, to: &writer)
-                guard installation.beginPublishing() else { return writer.abort() }
+                guard installation.beginPublishing() else { return }
                 let sealed = Mutex<SnapshotWriter?>(writer)
                 log.perform(
                     { log throws(StorageError) in
@@ -193,6 +188,22 @@ final class NodeStorage {
         flushAppends()
         snapshotQueue.sync {}
         log.stop()
+    }
+}
+
+/// Lets one snapshot be written at a time.
+private final class SnapshotSlot: Sendable {
+    private let isTaken = Mutex(false)
+
+    func take() -> Bool {
+        isTaken.withLock { isTaken in
+            defer { isTaken = true }
+            return !isTaken
+        }
+    }
+
+    func free() {
+        isTaken.withLock { $0 = false }
     }
 }
 

@@ -1,5 +1,5 @@
-package import Jute
-package import Zab
+import Jute
+import Zab
 
 /// How a read that waits for something ended.
 package enum ReadOutcome: Equatable, Sendable {

@@ -1,5 +1,5 @@
-import Jute
-import Zab
+package import Jute
+package import Zab
 import ZnodeTree
 
 extension Replica {

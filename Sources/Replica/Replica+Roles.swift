@@ -1,4 +1,4 @@
-import Jute
+package import Jute
 package import Zab
 import ZnodeTree
 

@@ -1,4 +1,4 @@
-package import Jute
+import Jute
 package import Zab
 import ZnodeTree
 

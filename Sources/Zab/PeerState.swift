@@ -31,7 +31,7 @@ package struct PeerState: Sendable {
     /// The log cannot be brought in line by cutting: ask for the whole state.
     var needsSnapshot: Bool
     package internal(set) var standing: Standing
-    var now: Milliseconds
+    package internal(set) var now: Milliseconds
     var effects: [Effect] = []
 
     var isVoter: Bool { ensemble.voters.contains(id) }
