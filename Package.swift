@@ -92,13 +92,19 @@ let package = Package(
             name: "StorageTests",
             dependencies: ["Checksum", "Jute", "Storage", "StorageTesting"],
             swiftSettings: strict),
-        .testTarget(name: "ZabTests", dependencies: ["Jute", "Zab"], swiftSettings: strict),
         .testTarget(
             name: "GatewayTests",
             dependencies: ["Gateway", "HTTPServer", "Jute", "ZnodeTree"],
             swiftSettings: strict),
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
+        .testTarget(
+            name: "NodeTests",
+            dependencies: [
+                "Jute", "Zab", "ZnodeTree", "Replica", "Storage", "PeerTransport", "Node", nioCore,
+                nioPosix, logging,
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "PeerTransportTests",
             dependencies: ["Jute", "PeerTransport", nioCore, nioPosix, logging],

@@ -48,7 +48,9 @@ extension NodeLoop {
             let bound = NIOLoopBound(self, eventLoop: eventLoop)
             eventLoop.scheduleTask(in: .seconds(1)) {
                 let loop = bound.value
-                if loop.replica?.gatewaySession == session { loop.batch { _, _ in loop.announce(session) } }
+                if loop.replica?.gatewaySession == session {
+                    loop.batch { _, _ in loop.announce(session) }
+                }
             }
             return
         }

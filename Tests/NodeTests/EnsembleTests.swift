@@ -1,0 +1,105 @@
+import Jute
+import Node
+import Replica
+import Testing
+import Zab
+import ZnodeTree
+
+@Suite(.serialized) struct EnsembleTests {
+    private func withEnsemble(
+        _ count: Int, _ body: (InProcessEnsemble) async throws -> Void
+    ) async throws {
+        let ensemble = try InProcessEnsemble(count)
+        do {
+            try await ensemble.startAll()
+            try await ensemble.wait("a leader and its followers") {
+                ensemble.leader != nil && ensemble.followers.count == count - 1
+            }
+            try await body(ensemble)
+        } catch {
+            await ensemble.stopAll()
+            throw error
+        }
+        await ensemble.stopAll()
+    }
+
+    @Test func `a node that stands alone takes a write and serves it`() async throws {
+        try await withEnsemble(1) { ensemble in
+            let outcome = await ensemble[1].put("/a", "hello")
+            #expect(outcome.zxid != nil)
+            #expect(ensemble[1].text("/a") == "hello")
+        }
+    }
+
+    @Test func `three nodes agree on what any of them was told`() async throws {
+        try await withEnsemble(3) { ensemble in
+            for id in PeerID(1)...3 {
+                let path = ZnodePath("/from-\(id)")
+                let outcome = await ensemble[id].put(path, "by \(id)")
+                let zxid = try #require(outcome.zxid)
+                try await ensemble.wait("\(path) everywhere") {
+                    ensemble.nodes.values.allSatisfy { $0.status.committed >= zxid }
+                }
+                for other in PeerID(1)...3 {
+                    #expect(ensemble[other].text(path) == "by \(id)")
+                }
+            }
+            let digests = Set(ensemble.nodes.values.map { $0.served.read { $0.digest } })
+            #expect(digests.count == 1)
+            #expect(ensemble.nodes.values.allSatisfy { $0.status.counters.digestMismatches == 0 })
+        }
+    }
+
+    @Test func `a condition on the mzxid is decided by the leader`() async throws {
+        try await withEnsemble(3) { ensemble in
+            let follower = try #require(ensemble.followers.first)
+            let first = try #require(await follower.put("/a", "1").zxid)
+            let second = try #require(await follower.put("/a", "2", .mzxid([first])).zxid)
+            #expect(second > first)
+            let refused = await follower.put("/a", "3", .mzxid([first]))
+            #expect(refused.refusal == .conditionFailed)
+            #expect(follower.text("/a") == "2")
+        }
+    }
+
+    @Test func `a linearizable read on a follower sees every acknowledged write`() async throws {
+        try await withEnsemble(3) { ensemble in
+            let leader = try #require(ensemble.leader)
+            let follower = try #require(ensemble.followers.first)
+            for round in 0..<50 {
+                #expect(await leader.put("/counter", "\(round)").zxid != nil)
+                #expect(await follower.linearized() == .ready)
+                #expect(follower.text("/counter") == "\(round)")
+            }
+        }
+    }
+
+    @Test func `a restarted ensemble still has what it acknowledged`() async throws {
+        try await withEnsemble(3) { ensemble in
+            for number in 0..<20 {
+                #expect(await ensemble[1].put(ZnodePath("/n\(number)"), "\(number)").zxid != nil)
+            }
+            for id in PeerID(1)...3 { await ensemble.stop(id) }
+            try await ensemble.startAll()
+            try await ensemble.wait("a leader again") { ensemble.leader != nil }
+            try await ensemble.wait("node 1 in the quorum") {
+                ensemble[1].status.isSynchronized
+            }
+            for number in 0..<20 {
+                #expect(ensemble[1].text(ZnodePath("/n\(number)")) == "\(number)")
+            }
+        }
+    }
+
+    @Test func `writes go on when the leader stops`() async throws {
+        try await withEnsemble(3) { ensemble in
+            let leader = try #require(ensemble.leader)
+            let follower = try #require(ensemble.followers.first)
+            #expect(await follower.put("/before", "x").zxid != nil)
+            await ensemble.stop(leader.id)
+            // Held through the election, and sent to the new leader.
+            #expect(await follower.put("/after", "y").zxid != nil)
+            #expect(follower.text("/before") == "x")
+        }
+    }
+}
