@@ -24,8 +24,7 @@ import Testing
         try await eventually("the caller is closed") { await caller.isClosed }
         #expect(await caller.received.isEmpty, "an acceptor says nothing")
 
-        try await eventually("it is called back") { await listener.accepted.count == 1 }
-        let back = await listener.accepted[0]
+        let back = try await listener.first()
         let hello = ElectionHello.bytes(sender: 5, address: serverAddress)
         try await eventually("the hello comes") { await back.received == hello }
         #expect(await back.reads.count == 1, "in one piece")
@@ -55,8 +54,7 @@ import Testing
         let server = ElectionServer(2, on: loop, peers: [5: address])
         let serverAddress = try await server.start()
         await server.send([1], to: 5)
-        try await eventually("it dials") { await listener.accepted.count == 1 }
-        let asked = await listener.accepted[0]
+        let asked = try await listener.first()
         try await eventually("it closes") { await asked.isClosed }
         #expect(
             await asked.received == ElectionHello.bytes(sender: 2, address: serverAddress))
@@ -302,7 +300,7 @@ import Testing
         try await eventually("it is connected") { await server.connectedPeers == [1] }
         await server.connectAll()
         await server.send([1], to: 1)
-        let socket = await listener.accepted[0]
+        let socket = try await listener.first()
         try await eventually("the message comes on the same connection") {
             await socket.received.suffix(5) == framed([1])
         }
@@ -343,7 +341,7 @@ import Testing
         let stranger = try await RawSocket.connect(to: address, on: others)
         await server.connectAll()
         try await eventually("both are connected") { await server.connectedPeers == [1, 6] }
-        let dialed = await silentPeer.accepted[0]
+        let dialed = try await silentPeer.first()
         let changes = await server.changes
         await server.stop()
         for socket in [larger, stranger, dialed] {

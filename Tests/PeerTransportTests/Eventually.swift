@@ -3,7 +3,8 @@ import Testing
 
 /// Waits until a condition holds, and fails the test when it does not within half a minute.
 func eventually(
-    _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation,
+    _ what: Comment, isolation: isolated (any Actor)? = #isolation,
+    sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () async -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + .seconds(30)

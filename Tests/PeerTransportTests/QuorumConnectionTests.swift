@@ -53,7 +53,8 @@ import Testing
         for id in 1...3 {
             let learner = TestLearner(on: learnerLoop)
             await learner.connect(to: address)
-            try await eventually("it is connected") { await leader.connected.last == id }
+            try await eventually("the leader knows") { await leader.connected.last == id }
+            try await eventually("the learner knows") { await learner.isConnected }
             await learner.send([QuorumPacket(.ack, zxid: Zxid(rawValue: Int64(id)))])
             learners.append(learner)
         }
@@ -140,18 +141,15 @@ import Testing
     // MARK: Trouble
 
     @Test func `a learner that does not read is closed at the limit`() async throws {
-        let leader = TestLeader(on: leaderLoop, outboundLimit: 1 << 20)
-        let learner = TestLearner(on: learnerLoop)
-        await learner.connect(to: try await leader.start())
-        try await eventually("it is connected") { await leader.connected == [1] }
+        let (leader, learner, id) = try await connected(outboundLimit: 1 << 20)
         await learner.pauseReading()
         let packet = QuorumPacket(
             .proposal, zxid: .zero, data: Array(repeating: 0, count: 100_000))
         try await eventually("it is closed") {
-            await leader.send([packet], to: 1)
-            return await leader.closed[1] != nil
+            await leader.send([packet], to: id)
+            return await leader.closed[id] != nil
         }
-        guard case .outboundOverflow(let bytes) = await leader.closed[1] else {
+        guard case .outboundOverflow(let bytes) = await leader.closed[id] else {
             Issue.record("closed for another reason")
             return
         }
@@ -285,8 +283,10 @@ import Testing
         await listener.close()
     }
 
-    private func connected() async throws -> (TestLeader, TestLearner, ConnectionID) {
-        let leader = TestLeader(on: leaderLoop)
+    private func connected(
+        outboundLimit: Int = 64 << 20
+    ) async throws -> (TestLeader, TestLearner, ConnectionID) {
+        let leader = TestLeader(on: leaderLoop, outboundLimit: outboundLimit)
         let learner = TestLearner(on: learnerLoop)
         await learner.connect(to: try await leader.start())
         try await eventually("they are connected") {

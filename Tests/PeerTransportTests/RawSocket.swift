@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import PeerTransport
+import Testing
 
 /// A plain socket in the place of another server: writes what a test says and remembers what
 /// comes back.
@@ -110,6 +111,12 @@ actor RawListener {
 
     func close() {
         channel?.close(promise: nil)
+    }
+
+    /// The first connection; the other side can know of it earlier than this one.
+    func first() async throws -> RawSocket {
+        try await eventually("somebody connects") { !accepted.isEmpty }
+        return try #require(accepted.first)
     }
 
     private func adopt(_ channel: any Channel) {
