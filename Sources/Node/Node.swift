@@ -89,6 +89,7 @@ package final class Node: Sendable {
             logger: logger, batchEnded: { batchListener.batchEnded() },
             publish: { published.set($0) })
         inbox.bind(NIOLoopBound(loop, eventLoop: eventLoop))
+        loop.onStopped = { inbox.unbind() }
         let replica = Replica(
             peer: opened.peer, tree: opened.tree, options: settings.replica, environment: loop,
             random: SystemRandomNumberGenerator(), clock: currentTimeMillis())
@@ -118,7 +119,6 @@ package final class Node: Sendable {
         await withCheckedContinuation { continuation in
             eventLoop.execute {
                 loop.value.stop()
-                loop.value.storage.stop()
                 continuation.resume()
             }
         }
@@ -238,6 +238,11 @@ private final class Inbox: Sendable {
 
     func bind(_ loop: NIOLoopBound<NodeLoop>) {
         self.loop.withLock { $0 = loop }
+    }
+
+    /// Lets go of the loop, and so of the data directory and its lock.
+    func unbind() {
+        loop.withLock { $0 = nil }
     }
 
     func put(_ job: @escaping @Sendable (NodeLoop) -> Void) {

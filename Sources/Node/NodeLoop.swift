@@ -35,6 +35,7 @@ final class NodeLoop {
     private var nextPublication: Milliseconds = 0
     private var hasServed = false
     var isStopping = false
+    var onStopped: () -> Void = {}
 
     init(
         eventLoop: any EventLoop, settings: NodeSettings, storage: NodeStorage,
@@ -152,6 +153,9 @@ final class NodeLoop {
         leaderConnection?.close()
         listener.stop()
         election?.stop()
+        storage.stop()
+        replica = nil
+        onStopped()
     }
 
     /// A fault after which nothing that this process says can be trusted.
