@@ -252,10 +252,9 @@ extension Connection {
     func cancel() {
         guard case .handling = stage else { return }
         let response = refuse(.stopping, head: nil)
-        let (gone, resume, _) = exchange.withLock { state in
+        let (gone, resume) = exchange.withLock { state in
             let gone = state.noticeGone()
-            let outcome = state.answer(state.number, with: response)
-            return (gone, outcome.resume, ())
+            return (gone, state.answer(state.number, with: response).resume)
         }
         gone?()
         if resume { handle.resume() }

@@ -31,8 +31,9 @@ struct Daemon {
         self.daemon = daemon
     }
 
-    /// Holds head and reply. Twice what our own limits let through, because past it the library
-    /// answers in its own words.
+    /// Holds the head (16 + 16 KiB at most by our limits), the library's list of 100 fields
+    /// (7 KiB), and the head of the answer, which may repeat the target in `Location`. Past it the
+    /// library answers in its own words, or not at all. All of it is cleared after each request.
     private static let memoryBytesPerConnection = 64 * 1024
 
     static var libraryVersion: String { String(cString: MHD_get_version()) }

@@ -78,8 +78,9 @@ struct ExchangeState {
 
     /// The client has left, or will not be served.
     ///
-    /// - Returns: What to do about it.
+    /// - Returns: What to do about it; nothing once there is an answer.
     mutating func noticeGone() -> (@Sendable () -> Void)? {
+        guard stage == .parked else { return nil }
         isGone = true
         defer { goneAction = nil }
         return goneAction

@@ -40,6 +40,22 @@ import Testing
         #expect(try answer(to: "GET / HTTP/1.1\r\nHost: x\r\n\(fields)a: b\r\n\r\n")?.status == 431)
     }
 
+    @Test func `all limits may be reached at once, and the answer still has room`() throws {
+        let target = "/echo?" + String(repeating: "a", count: 16 * 1024 - 6)
+        let host = "Host: x\r\n"
+        // 99 fields that fill the 16 KiB: 165 bytes each, the rest in the first.
+        let size = (16 * 1024 - host.utf8.count) / 99
+        let rest = (16 * 1024 - host.utf8.count) % 99
+        let fields = (1...99).map { number in
+            let name = number == 1 ? "X-Copy" : "h\(number)"
+            let length = size - name.utf8.count - 4 + (number == 1 ? rest : 0)
+            return "\(name): \(String(repeating: "v", count: length))\r\n"
+        }
+        let response = try answer(to: "GET \(target) HTTP/1.1\r\n\(host)\(fields.joined())\r\n")
+        #expect(response?.status == 200)
+        #expect(response?["x-request"] == "GET \(target)")
+    }
+
     @Test func `a body over the limit is refused and the connection goes on`() throws {
         try withServer { server, _ in
             let client = try Client(port: server.port)
