@@ -14,12 +14,15 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let arguments = Target.Dependency.product(
+    name: "ArgumentParser", package: "swift-argument-parser")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 
 let package = Package(
     name: "aviary",
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -80,6 +83,15 @@ let package = Package(
         .target(name: "Configuration", dependencies: ["Jute"], swiftSettings: strict),
         // An ensemble of child processes on loopback, for trying it out.
         .target(name: "LocalEnsemble", dependencies: ["Configuration"], swiftSettings: strict),
+
+        // serve, local.
+        .executableTarget(
+            name: "aviary",
+            dependencies: [
+                "Jute", "Zab", "Replica", "Storage", "PeerTransport", "Node", "HTTPServer",
+                "Gateway", "Configuration", "LocalEnsemble", arguments, logging,
+            ],
+            swiftSettings: strict),
 
         // MARK: Tests.
 

@@ -166,7 +166,9 @@ extension NodeLoop: ReplicaEnvironment {
     func changed(_ status: Status) {
         var line = "\(status.role) in \(status.phase), epoch \(status.epoch)"
         if let leader = status.leader, status.role != .leading { line += ", leader \(leader)" }
-        if let way = status.synchronizedBy { line += ", by \(way)" }
+        if status.isSynchronized, let way = status.synchronizedBy {
+            line += ", synchronized by \(way.rawValue.uppercased())"
+        }
         logger.info("\(line)")
         publishStatus(now)
     }

@@ -1,0 +1,44 @@
+import Configuration
+import Gateway
+import HTTPServer
+import Logging
+import Node
+
+/// A running node with its HTTP port.
+struct Member {
+    private let node: Node
+    private let server: HTTPServer
+
+    /// Opens the data, the ports to the other servers and the HTTP port, in this order.
+    ///
+    /// - Parameters:
+    ///   - configuration: What the operator wants.
+    ///   - logger: For everything worth telling.
+    /// - Returns: The running node.
+    /// - Throws: `NodeError` or `HTTPServerError`, each one clear line.
+    static func start(_ configuration: Configuration, logger: Logger) async throws -> Member {
+        let node = try Node(NodeSettings(configuration), logger: logger)
+        let gateway = Gateway(node: node, options: GatewayOptions(configuration))
+        let server = HTTPServer(
+            HTTPServerConfiguration(configuration.http), handler: gateway)
+        gateway.attach(server)
+        node.onBatchEnded { server.flush() }
+        do {
+            try server.start()
+            try await node.start()
+        } catch {
+            server.stop()
+            await node.stop()
+            throw error
+        }
+        logger.info(
+            "serving HTTP on \(configuration.http.address.host):\(server.port)")
+        return Member(node: node, server: server)
+    }
+
+    /// Answers everybody who waits, then closes everything.
+    func stop() async {
+        server.stop()
+        await node.stop()
+    }
+}

@@ -1,0 +1,50 @@
+import ArgumentParser
+import Configuration
+import Foundation
+import Gateway
+import HTTPServer
+import LocalEnsemble
+import Logging
+import Node
+
+/// One node: alone with its data in `./aviary-data`, or one member of an ensemble.
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run one node.",
+        discussion: Configuration.help)
+
+    @Option(help: "The configuration: zoo.cfg's keys and Aviary's own.")
+    var config: String?
+
+    @Argument(parsing: .allUnrecognized, help: "Any key as a flag, such as --http-port 7182.")
+    var settings: [String] = []
+
+    func run() async throws {
+        let signals = TerminationSignals()
+        let configuration = load()
+        LoggingSystem.bootstrap { _ in ReadableLogHandler() }
+        let logger = Logger(label: "aviary")
+        do {
+            let member = try await Member.start(configuration, logger: logger)
+            await signals.wait()
+            await member.stop()
+            logger.info("stopped")
+        } catch {
+            fail(error)
+        }
+    }
+
+    private func load() -> Configuration {
+        do throws(ConfigurationError) {
+            let (configuration, warnings) = try Configuration.load(
+                file: config, environment: ProcessInfo.processInfo.environment,
+                arguments: settings)
+            for warning in warnings {
+                FileHandle.standardError.write(Data("aviary: warning: \(warning)\n".utf8))
+            }
+            return configuration
+        } catch {
+            fail(error)
+        }
+    }
+}
