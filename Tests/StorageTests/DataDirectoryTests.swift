@@ -184,4 +184,32 @@ import Testing
         member.disk.restart()
         #expect(try !member.open().hasInitializeMarker)
     }
+
+    @Test func `rot below the snapshot is reported, and shortens what learners can be sent`()
+        throws
+    {
+        let member = Member()
+        let first = try member.recover()
+        try first.directory.snapshots.write(exact: .zero)
+        var log = first.log()
+        try log.write(records(1, 1...8))
+        try log.flushWatermark()
+        try first.directory.snapshots.write(exact: zxid(1, 8))
+        member.disk.flip(bit: 0, at: 16 + 4 * 73 + 20, of: Member.folder + "/log.100000001")
+        member.disk.restart()
+
+        let found = try member.recover()
+        #expect(found.state.lastLogged == zxid(1, 8))
+        #expect(found.state.damage.count == 1)
+        // The snapshot has it all.
+        #expect(found.state.loss == nil)
+        #expect(found.state.contiguousFrom == zxid(1, 8))
+        var next = found.log()
+        try next.write(records(2, 1...2))
+        member.disk.restart()
+        let again = try member.recover()
+        #expect(again.zxids == zxids(2, 1...2))
+        #expect(again.state.contiguousFrom == zxid(1, 8))
+        #expect(again.state.damage == [] && again.state.loss == nil)
+    }
 }
