@@ -21,6 +21,7 @@ struct Member {
     }
 
     /// Starts, and returns everything that was found.
+    @discardableResult
     func recover() throws(StorageError) -> Recovered {
         try Recovered(try open())
     }

@@ -160,7 +160,7 @@ package final class DataDirectory: Sendable {
         let path = directory + "/" + FileNames.myID
         guard let bytes = try disk.content(of: path) else { return nil }
         let text = String(decoding: bytes, as: UTF8.self)
-        let line = text.split(separator: "\n", maxSplits: 1).first ?? ""
+        let line = text.prefix { !$0.isNewline }
         guard let id = PeerID(line.filter { !$0.isWhitespace }), id >= 0 else {
             throw .damagedFile(path: path, problem: "the first line must be the server's number")
         }

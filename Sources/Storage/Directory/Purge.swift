@@ -73,8 +73,9 @@ package struct Purge: Sendable {
         let first =
             files.filter { $0.kind == .snapshot && !goingSnapshots.contains($0) }
             .map(\.zxid).min() ?? oldest.zxid
-        // The log that begins before a snapshot is needed to go on from it.
-        let firstLog = files.filter { $0.kind == .log && $0.zxid <= first }.map(\.zxid).max()
+        // Where a start from that snapshot begins to read.
+        let firstLog =
+            files.filter { $0.kind == .log && $0.zxid <= first.next }.map(\.zxid).max()
         return expired.reversed().filter { file in
             switch file.kind {
             case .snapshot: file.zxid < first

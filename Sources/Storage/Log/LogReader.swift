@@ -10,6 +10,9 @@ package struct LogReader {
     /// Files that are still to be read, ascending.
     private var files: ArraySlice<Zxid>
     private var scanner: LogFileScanner?
+    /// What the sidecar says that the file being read follows; a number alone does not tell
+    /// whether the transaction before the first one of an epoch is missing.
+    private var precedingFile = Zxid.zero
 
     /// - Parameters:
     ///   - directory: The data directory.
@@ -37,8 +40,11 @@ package struct LogReader {
                 try openNextFile()
                 continue
             }
-            if record.zxid <= last { continue }
-            guard record.zxid.directlyFollows(last) else {
+            if record.zxid <= last {
+                precedingFile = last
+                continue
+            }
+            guard record.zxid.directlyFollows(last), precedingFile <= last else {
                 throw .damagedLog(
                     LogDamage(
                         path: path(of: record.position.file), offset: record.position.offset,
@@ -46,6 +52,7 @@ package struct LogReader {
             }
             if record.zxid > through { return nil }
             last = record.zxid
+            precedingFile = last
             return record
         }
         return nil
@@ -69,9 +76,9 @@ package struct LogReader {
                     problem: scanner == nil ? .missingFile : .endOfFile))
         }
         let sidecar = try disk.content(of: directory + "/" + FileNames.sidecar(name))
-        scanner = try LogFileScanner(
-            name, path: path(of: name),
-            sidecar: sidecar.map { SidecarContent(bytes: $0, log: name) }, on: disk)
+        let content = sidecar.map { SidecarContent(bytes: $0, log: name) }
+        precedingFile = content?.previous ?? .zero
+        scanner = try LogFileScanner(name, path: path(of: name), sidecar: content, on: disk)
     }
 
     private func path(of name: Zxid) -> String {

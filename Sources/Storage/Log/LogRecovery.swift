@@ -7,7 +7,7 @@ import Jute
 struct LogRecovery {
     /// What has to happen before the log is written again.
     enum Repair: Equatable {
-        /// Drop what lies behind the last good record and was never synced.
+        /// Drop what lies behind the last good record of the file and was never synced.
         case cut(log: Zxid, offset: Int, last: Zxid)
         /// Remove a file without records, or a sidecar without a log.
         case remove(log: Zxid)
@@ -91,7 +91,9 @@ struct LogRecovery {
         }
         try judgeOrphans(into: &outcome)
         outcome.committed = min(outcome.committed, outcome.last)
-        outcome.contiguousFrom = try contiguousFrom(base: base, start: start)
+        if outcome.damage == nil {
+            outcome.contiguousFrom = try contiguousFrom(base: base, start: start)
+        }
         return outcome
     }
 
@@ -122,7 +124,8 @@ struct LogRecovery {
             if record.zxid <= base { continue }
             let missing = lastHere == nil && (file.sidecar?.previous ?? .zero) > outcome.last
             guard record.zxid.directlyFollows(outcome.last), !missing else {
-                try judgeGap(record, path: path, in: file, outcome: &outcome)
+                try judgeGap(
+                    record, path: path, in: file, last: lastHere ?? outcome.last, outcome: &outcome)
                 return false
             }
             try deliver(record)
@@ -130,7 +133,9 @@ struct LogRecovery {
         }
         guard let end = scanner.end else { return true }
         if file.isTrusted {
-            judgeEnd(end, of: file, scanner: scanner, outcome: &outcome)
+            judgeEnd(
+                end, of: file, scanner: scanner,
+                last: lastHere ?? file.sidecar?.previous ?? outcome.last, outcome: &outcome)
         } else {
             try judgeForeignEnd(
                 end, path: path, last: lastHere ?? outcome.last, next: next,
@@ -140,7 +145,7 @@ struct LogRecovery {
     }
 
     private func judgeEnd(
-        _ end: LogFileScanner.End, of file: LogFile, scanner: LogFileScanner,
+        _ end: LogFileScanner.End, of file: LogFile, scanner: LogFileScanner, last: Zxid,
         outcome: inout Outcome
     ) {
         let start = LogFormat.header.count
@@ -155,7 +160,7 @@ struct LogRecovery {
                 outcome.repairs.append(.remove(log: file.name))
             } else if scanner.fileSize > end.offset {
                 outcome.repairs.append(
-                    .cut(log: file.name, offset: end.offset, last: outcome.last))
+                    .cut(log: file.name, offset: end.offset, last: last))
             }
             return
         }
@@ -163,18 +168,21 @@ struct LogRecovery {
             path: scanner.path, offset: end.offset, problem: end.problem ?? .endOfFile,
             expected: file.sidecar?.record(at: end.offset))
         outcome.isBoundKnown = outcome.isBoundKnown && !isSidecarRotten
-        setAside(file.name, from: end.offset, outcome: &outcome)
+        setAside(file.name, from: end.offset, last: last, outcome: &outcome)
     }
 
-    private func setAside(_ log: Zxid, from offset: Int, outcome: inout Outcome) {
+    private func setAside(
+        _ log: Zxid, from offset: Int, last: Zxid, outcome: inout Outcome
+    ) {
         outcome.repairs.append(
             offset <= LogFormat.header.count
                 ? .setAside(log: log)
-                : .cutDamaged(log: log, offset: offset, last: outcome.last))
+                : .cutDamaged(log: log, offset: offset, last: last))
     }
 
     private func judgeGap(
-        _ record: LoggedRecord, path: String, in file: LogFile, outcome: inout Outcome
+        _ record: LoggedRecord, path: String, in file: LogFile, last: Zxid,
+        outcome: inout Outcome
     ) throws(StorageError) {
         let damage = LogDamage(
             path: path, offset: record.position.offset,
@@ -185,7 +193,7 @@ struct LogRecovery {
             outcome.damage = damage
             outcome.isBoundKnown = outcome.isBoundKnown && file.sidecar?.previous != nil
         }
-        setAside(file.name, from: record.position.offset, outcome: &outcome)
+        setAside(file.name, from: record.position.offset, last: last, outcome: &outcome)
     }
 
     /// The rules for files that have no sidecar, or that the original may have cut.
@@ -226,7 +234,8 @@ struct LogRecovery {
         var from = base
         for index in logs.indices.prefix(start + 1).reversed() {
             guard isTrusted(logs[index]), let ends = try sidecarEnds(of: logs[index]) else { break }
-            if index < start, ends.last != from { break }
+            // The first of them reaches beyond the snapshot, or up to it at least.
+            if index == start ? ends.last < base : ends.last != from { break }
             from = min(from, ends.previous)
         }
         return from
