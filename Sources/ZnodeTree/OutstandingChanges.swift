@@ -19,8 +19,7 @@ struct OutstandingChanges: Sendable {
 
     private enum Subject: Sendable {
         case znode(BytesKey)
-        case opened(SessionID)
-        case closing(SessionID)
+        case session(SessionID)
     }
 
     private struct Step: Sendable {
@@ -29,8 +28,8 @@ struct OutstandingChanges: Sendable {
     }
 
     private var znodes: [BytesKey: Node] = [:]
-    private var opened: [SessionID: Zxid] = [:]
-    private var closing: [SessionID: Zxid] = [:]
+    /// Sessions that will be open or closed.
+    private var sessions: [SessionID: (zxid: Zxid, isOpen: Bool)] = [:]
     private var ephemerals: [SessionID: Ephemerals] = [:]
     /// Everything above in the order in which it happened; the first `forgotten` are done with.
     private var history: [Step] = []
@@ -109,19 +108,15 @@ struct OutstandingChanges: Sendable {
 
     // MARK: Sessions
 
-    mutating func open(_ session: SessionID, by zxid: Zxid) {
-        opened[session] = zxid
-        history.append(Step(zxid: zxid, subject: .opened(session)))
+    mutating func noteSession(_ session: SessionID, isOpen: Bool, by zxid: Zxid) {
+        sessions[session] = (zxid, isOpen)
+        history.append(Step(zxid: zxid, subject: .session(session)))
     }
 
-    mutating func close(_ session: SessionID, by zxid: Zxid) {
-        closing[session] = zxid
-        history.append(Step(zxid: zxid, subject: .closing(session)))
+    /// Whether a session will be in the table.
+    func isOpen(_ session: SessionID, over tree: DataTree) -> Bool {
+        sessions[session]?.isOpen ?? (tree.timeout(of: session) != nil)
     }
-
-    func isClosing(_ session: SessionID) -> Bool { closing[session] != nil }
-
-    func isOpened(_ session: SessionID) -> Bool { opened[session] != nil }
 
     /// The ephemerals that a session will own: the applied ones first.
     func ephemerals(of session: SessionID, over tree: DataTree) -> [ZnodePath] {
@@ -186,10 +181,8 @@ struct OutstandingChanges: Sendable {
             guard let node = znodes[key], node.zxid == step.zxid else { return }
             if let owner = node.znode?.session { untrack(key, of: owner) }
             znodes[key] = nil
-        case .opened(let session):
-            if opened[session] == step.zxid { opened[session] = nil }
-        case .closing(let session):
-            if closing[session] == step.zxid { closing[session] = nil }
+        case .session(let session):
+            if sessions[session]?.zxid == step.zxid { sessions[session] = nil }
         }
     }
 }

@@ -7,9 +7,7 @@ extension RequestPreparer {
         timeoutMs: Int32, _ request: Request, _ tree: DataTree
     ) throws(ErrorCode) -> Txn {
         let session = request.input.session
-        guard session != .none, !isLive(session, in: tree), !outstanding.isClosing(session) else {
-            throw .badArguments
-        }
+        guard session != .none, !isLive(session, in: tree) else { throw .badArguments }
         return .createSession(timeoutMs: timeoutMs)
     }
 

@@ -73,8 +73,7 @@ package struct RequestPreparer: Sendable {
 
     /// Whether a session may ask for writes: in the table or about to be, and not closing.
     package func isLive(_ session: SessionID, in tree: DataTree) -> Bool {
-        !outstanding.isClosing(session)
-            && (outstanding.isOpened(session) || tree.timeout(of: session) != nil)
+        outstanding.isOpen(session, over: tree)
     }
 
     /// Forgets changes that are applied. `prepare` does so too, by the tree it is given.
@@ -120,10 +119,14 @@ package struct RequestPreparer: Sendable {
     }
 
     private mutating func noteSession(_ txn: Txn, _ request: Request) {
+        let session = request.input.session
         switch txn {
-        case .createSession: outstanding.open(request.input.session, by: request.zxid)
-        case .closeSession: outstanding.close(request.input.session, by: request.zxid)
-        default: break
+        case .createSession:
+            outstanding.noteSession(session, isOpen: true, by: request.zxid)
+        case .closeSession:
+            outstanding.noteSession(session, isOpen: false, by: request.zxid)
+        default:
+            break
         }
     }
 

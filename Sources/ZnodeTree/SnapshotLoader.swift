@@ -110,6 +110,7 @@ package struct SnapshotLoader: Sendable {
     ///
     /// - Parameter bytes: Begin with a record.
     /// - Returns: How many bytes they took.
+    /// - Throws: When the bytes are no snapshot.
     private mutating func read(_ bytes: UnsafeRawBufferPointer) throws(SnapshotError) -> Int {
         var consumed = 0
         while true {
