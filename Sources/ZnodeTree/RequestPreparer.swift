@@ -185,7 +185,7 @@ package struct RequestPreparer: Sendable {
         txns.reserveCapacity(operations.count)
         for operation in operations {
             do throws(ErrorCode) {
-                txns.append(try single(operation, request, tree))
+                txns.append(try single(operation.inMulti, request, tree))
             } catch {
                 outstanding.rollBack()
                 txns.append(.error(error))
@@ -213,6 +213,14 @@ package struct RequestPreparer: Sendable {
 }
 
 extension Operation {
+    /// The operation as a multi's transaction can hold it: ZooKeeper 3.8.0 cannot apply a create2
+    /// in one, and makes a create of it, whose body is the same.
+    fileprivate var inMulti: Operation {
+        guard case .create(var create) = self, create.code == .create2 else { return self }
+        create.code = .create
+        return .create(create)
+    }
+
     /// setACL is left out: the original's tree would apply one half and peers would part ways.
     fileprivate var mayStandInMulti: Bool {
         switch self {
