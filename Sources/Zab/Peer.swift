@@ -236,8 +236,10 @@ package struct Peer: Sendable {
         if case .leading(let leader) = role { question(leader) } else { nil }
     }
 
-    /// Tells one server what this one stands for.
+    /// Tells one server what this one stands for. An observer's word decides nothing, so it gives
+    /// none: a looking voter and a looking observer would answer each other for ever.
     mutating func answer(_ peer: PeerID) {
+        guard !observes else { return }
         switch role {
         case .draining:
             break
