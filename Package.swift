@@ -22,6 +22,11 @@ let package = Package(
         // The state machine: znodes, ACLs, sessions, and the leader's preparation of requests.
         .target(name: "ZnodeTree", dependencies: ["Checksum", "Jute"], swiftSettings: strict),
 
+        // Memory and time of a tree of a million znodes.
+        .executableTarget(
+            name: "TreeBench", dependencies: ["Checksum", "Jute", "ZnodeTree"],
+            path: "bench/TreeBench", swiftSettings: strict),
+
         .testTarget(name: "ChecksumTests", dependencies: ["Checksum"], swiftSettings: strict),
         .testTarget(name: "JuteTests", dependencies: ["Jute"], swiftSettings: strict),
         .testTarget(
