@@ -93,6 +93,11 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // Memory and time of a million znodes.
+        .executableTarget(
+            name: "TreeBench", dependencies: ["Checksum", "Jute", "ZnodeTree"],
+            path: "bench/TreeBench", swiftSettings: strict),
+
         // MARK: Tests.
 
         .testTarget(name: "JuteTests", dependencies: ["Jute"], swiftSettings: strict),

@@ -15,10 +15,7 @@ extension RequestPreparer {
         guard let slash = operation.path.lastSlash, !operation.path.bytes.contains(0) else {
             throw .badArguments
         }
-        let acl =
-            request.input.isLeaderInternal && operation.acl == ACL.open
-            ? operation.acl
-            : try options.access.resolve(operation.acl, for: request.input.identities)
+        let acl = try options.access.resolve(operation.acl, for: request.input.identities)
         let parentPath = operation.path.bytes[..<slash]
         guard var parent = outstanding.znode(at: parentPath, over: tree) else { throw .noNode }
         try require(.create, on: parent, request)

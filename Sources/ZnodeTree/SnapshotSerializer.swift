@@ -9,6 +9,7 @@ import Jute
 /// - Source: storage format reference, section 4.1, parts 2 to 4.
 package struct SnapshotSerializer: Sendable {
     private enum Phase: Sendable {
+        case start
         case sessions
         case acls
         case znodes
@@ -22,7 +23,7 @@ package struct SnapshotSerializer: Sendable {
     }
 
     private let view: DataTree
-    private var phase = Phase.sessions
+    private var phase = Phase.start
     private var sessions: ArraySlice<(id: SessionID, timeoutMs: Int32)>
     private var acls: ArraySlice<UInt32>
     private var pending: [Pending] = []
@@ -44,6 +45,9 @@ package struct SnapshotSerializer: Sendable {
         var writer = JuteWriter(reserving: maxBytes)
         while writer.bytes.count < maxBytes {
             switch phase {
+            case .start:
+                writer.write(int: Int32(sessions.count))
+                phase = .sessions
             case .sessions: writeSessions(to: &writer, maxBytes: maxBytes)
             case .acls: writeACLs(to: &writer, maxBytes: maxBytes)
             case .znodes: writeZnodes(to: &writer, maxBytes: maxBytes)
@@ -54,25 +58,24 @@ package struct SnapshotSerializer: Sendable {
     }
 
     private mutating func writeSessions(to writer: inout JuteWriter, maxBytes: Int) {
-        if sessions.startIndex == 0 { writer.write(int: Int32(sessions.count)) }
         while writer.bytes.count < maxBytes, let session = sessions.popFirst() {
             writer.write(session: session.id)
             writer.write(int: session.timeoutMs)
         }
-        if sessions.isEmpty { phase = .acls }
+        guard sessions.isEmpty else { return }
+        writer.write(int: Int32(acls.count))
+        phase = .acls
     }
 
     private mutating func writeACLs(to writer: inout JuteWriter, maxBytes: Int) {
-        if acls.startIndex == 0 { writer.write(int: Int32(acls.count)) }
         while writer.bytes.count < maxBytes, let number = acls.popFirst() {
             writer.write(long: Int64(number))
             writer.write(acl: view.acls[number])
         }
-        if acls.isEmpty {
-            phase = .znodes
-            write(ZnodeStore.root, to: &writer)
-            pushFirst(of: view.store[ZnodeStore.root].children, parentPathLength: 0)
-        }
+        guard acls.isEmpty else { return }
+        write(ZnodeStore.root, to: &writer)
+        pushFirst(of: view.store[ZnodeStore.root].children, parentPathLength: 0)
+        phase = .znodes
     }
 
     private mutating func writeZnodes(to writer: inout JuteWriter, maxBytes: Int) {
