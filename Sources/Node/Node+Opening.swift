@@ -62,7 +62,10 @@ extension OpenedNode {
             throw .layout(
                 "the data belong to node \(identity.node), and this is node \(settings.id)")
         }
-        let options = DataTree.Options(extendedTypes: settings.replica.extendedTypes)
+        // A seed of its own for every process: paths chosen to collide in one do not in another.
+        let options = DataTree.Options(
+            extendedTypes: settings.replica.extendedTypes,
+            hashSeed: .random(in: .min ... .max))
         var loader: SnapshotLoader?
         var loaded: DataTree?
         var snapshotZxid = Zxid.zero

@@ -15,7 +15,26 @@ package enum ReadOutcome: Equatable, Sendable {
 struct PendingReads: Sendable {
     struct Waiter: Sendable {
         var deadline: Milliseconds
-        var complete: @Sendable (ReadOutcome) -> Void
+        var completion: Completion
+    }
+
+    enum Completion: Sendable {
+        case client(@Sendable (ReadOutcome) -> Void)
+        /// A write that this node would refuse, if only its view is fresh.
+        case write(PendingWrite)
+    }
+
+    /// Reads that have ended and are still to be told.
+    private var ended: [(Completion, ReadOutcome)] = []
+
+    mutating func takeEnded() -> [(Completion, ReadOutcome)] {
+        guard !ended.isEmpty else { return [] }
+        defer { ended = [] }
+        return ended
+    }
+
+    private mutating func end(_ waiters: [Waiter], _ outcome: ReadOutcome) {
+        for waiter in waiters { ended.append((waiter.completion, outcome)) }
     }
 
     /// Waiting for a confirmation that is under way, by token.
@@ -80,7 +99,7 @@ struct PendingReads: Sendable {
     /// Everything up to `zxid` is applied.
     mutating func applied(through zxid: Zxid) {
         while let first = applying.first, first.zxid <= zxid {
-            for waiter in first.waiters { waiter.complete(.ready) }
+            end(first.waiters, .ready)
             applying.removeFirst()
         }
     }
@@ -96,12 +115,12 @@ struct PendingReads: Sendable {
 
     mutating func expire(_ now: Milliseconds) {
         guard nextDeadline <= now else { return }
-        gathering = Self.expire(gathering, now, .unavailable)
+        gathering = expire(gathering, now, .unavailable)
         for token in rounds.keys.sorted() {
-            rounds[token] = Self.expire(rounds[token] ?? [], now, .unavailable)
+            rounds[token] = expire(rounds[token] ?? [], now, .unavailable)
         }
         for index in applying.indices {
-            applying[index].waiters = Self.expire(applying[index].waiters, now, .late)
+            applying[index].waiters = expire(applying[index].waiters, now, .late)
         }
         applying.removeAll { $0.waiters.isEmpty }
         nextDeadline = earliest(
@@ -114,18 +133,16 @@ struct PendingReads: Sendable {
 
     mutating func abandonAll() {
         abandonRounds()
-        for waiter in gathering { waiter.complete(.unavailable) }
+        end(gathering, .unavailable)
         gathering = []
-        for entry in applying {
-            for waiter in entry.waiters { waiter.complete(.late) }
-        }
+        for entry in applying { end(entry.waiters, .late) }
         applying = []
     }
 
-    private static func expire(
+    private mutating func expire(
         _ waiters: [Waiter], _ now: Milliseconds, _ outcome: ReadOutcome
     ) -> [Waiter] {
-        for waiter in waiters where waiter.deadline <= now { waiter.complete(outcome) }
+        end(waiters.filter { $0.deadline <= now }, outcome)
         return waiters.filter { $0.deadline > now }
     }
 }

@@ -17,6 +17,9 @@ struct PendingWrite: Sendable {
     var compiled: RequestCompiler.Compiled?
     /// The epoch whose leader may have proposed it; nil while it is certain that none has.
     var sentIn: Epoch?
+    /// The tree was confirmed to be as new as any acknowledged write when this one came: only then
+    /// may it be refused for what this node sees.
+    var viewIsFresh = false
     var completion: Completion
 
     /// Who learns how it ended.

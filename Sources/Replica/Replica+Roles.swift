@@ -88,7 +88,7 @@ extension Replica {
         complete: @escaping @Sendable (ReadOutcome) -> Void
     ) {
         guard !isStopping else { return complete(.unavailable) }
-        reads.gather(.init(deadline: deadline, complete: complete))
+        reads.gather(.init(deadline: deadline, completion: .client(complete)))
         beginReads(now)
         settle(now)
     }
@@ -99,8 +99,22 @@ extension Replica {
         complete: @escaping @Sendable (ReadOutcome) -> Void
     ) {
         if zxid <= peer.state.history.lastCommitted { return complete(.ready) }
-        reads.wait(for: zxid, [.init(deadline: deadline, complete: complete)])
+        reads.wait(for: zxid, [.init(deadline: deadline, completion: .client(complete))])
         settle(now)
+    }
+
+    /// Tells how a read ended.
+    func end(_ completion: PendingReads.Completion, _ outcome: ReadOutcome, _ now: Milliseconds) {
+        switch completion {
+        case .client(let complete):
+            complete(outcome)
+        case .write(var write):
+            guard outcome == .ready, !isStopping else {
+                return end(write, .unavailable(isStopping ? .stopping : .noQuorum))
+            }
+            write.viewIsFresh = true
+            dispatch(write, now)
+        }
     }
 
     /// One round at a time serves everybody who came before it.

@@ -75,10 +75,12 @@ extension Replica {
     func openGateway(_ now: Milliseconds) {
         guard peer.status.isSynchronized else { return }
         switch gateway.state {
-        case .creating:
+        case .creating(let session):
+            // A state received whole may already hold it; otherwise its transaction will come.
+            if served.read({ $0.timeout(of: session) }) != nil { gatewayIsLive(session, now) }
             return
         case .live(let session):
-            if served.read({ $0.timeout(of: session) }) != nil { return dispatchParked(now) }
+            if served.read({ $0.timeout(of: session) }) != nil { return }
         case .none:
             break
         }
@@ -90,6 +92,13 @@ extension Replica {
                 caller: Caller(identities: [], session: session), deadline: .max,
                 completion: .node),
             now)
+    }
+
+    private func gatewayIsLive(_ session: SessionID, _ now: Milliseconds) {
+        gateway.state = .live(session)
+        owned[session] = .owned
+        dispatchParked(now)
+        environment.gatewayOpened(session)
     }
 
     /// An id that no session has or ever had: ids come from the clock.
@@ -115,10 +124,7 @@ extension Replica {
         switch record.txn {
         case .createSession:
             if gateway.state == .creating(record.header.session) {
-                gateway.state = .live(record.header.session)
-                owned[record.header.session] = .owned
-                dispatchParked(now)
-                environment.gatewayOpened(record.header.session)
+                gatewayIsLive(record.header.session, now)
             }
         case .closeSession:
             tracker.remove(record.header.session)

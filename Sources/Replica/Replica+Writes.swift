@@ -28,7 +28,9 @@ extension Replica {
         switch write.completion {
         case .client(let complete): complete(outcome)
         case .barrier(let token): barrierEnded(token, outcome)
-        case .node: break
+        case .node:
+            if case .committed = outcome { break }
+            gateway.state = .none
         }
     }
 
@@ -45,8 +47,12 @@ extension Replica {
         do throws(RequestCompiler.Failure) {
             compiled = try compiler.compile(write.write)
         } catch {
-            return refuse(write, error)
+            guard !write.viewIsFresh else { return refuse(write, error) }
+            // Another node may have acknowledged what this one has not applied yet.
+            reads.gather(.init(deadline: write.deadline, completion: .write(write)))
+            return beginReads(now)
         }
+        write.viewIsFresh = false
         write.compiled = compiled
         write.attempts += 1
         let request = ForwardedRequest(

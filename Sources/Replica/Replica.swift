@@ -118,6 +118,7 @@ package final class Replica {
         if now >= nextHousekeeping {
             nextHousekeeping = now + Int64(options.tickMs) / 8
             keepSessions(now)
+            openGateway(now)
             expireRequests(now)
         }
         settle(now)
@@ -131,12 +132,16 @@ package final class Replica {
         defer { isSettling = false }
         while true {
             let effects = peer.takeEffects()
-            if effects.isEmpty { break }
             for effect in effects {
                 perform(effect, now)
             }
+            reads.expire(now)
+            let ended = reads.takeEnded()
+            for (completion, outcome) in ended {
+                end(completion, outcome, now)
+            }
+            if effects.isEmpty, ended.isEmpty { break }
         }
-        reads.expire(now)
     }
 
     package var pendingCount: Int { pending.count }
@@ -159,6 +164,9 @@ package final class Replica {
             end(write, write.sentIn == nil ? .unavailable(.stopping) : .unknown)
         }
         reads.abandonAll()
+        for (completion, outcome) in reads.takeEnded() {
+            end(completion, outcome, peer.state.now)
+        }
         environment.endOfBatch()
     }
 }
