@@ -267,15 +267,22 @@ private final class StatusBox: Sendable {
     }
 }
 
+/// Who is told at the end of each batch. Set once, before the node starts.
 private final class BatchListener: Sendable {
-    private let action = Mutex<@Sendable () -> Void>({})
+    /// A struct around the closure: a bare closure in a generic container is wrapped once more by
+    /// every access, and calling it gets slower for ever.
+    private struct Listener: Sendable {
+        var batchEnded: @Sendable () -> Void
+    }
 
-    func set(_ new: @escaping @Sendable () -> Void) {
-        action.withLock { $0 = new }
+    private let listener = Mutex(Listener(batchEnded: {}))
+
+    func set(_ action: @escaping @Sendable () -> Void) {
+        listener.withLock { $0 = Listener(batchEnded: action) }
     }
 
     func batchEnded() {
-        action.withLock { $0 }()
+        listener.withLock { $0 }.batchEnded()
     }
 }
 

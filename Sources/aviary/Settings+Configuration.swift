@@ -103,7 +103,6 @@ extension Replica.Options {
             clamping: configuration.sessions.maximumTimeout.milliseconds)
         snapCount = configuration.snapshots.transactions
         extendedTypes = configuration.extendedTypesEnabled
-        preparer.access.skipACL = configuration.skipsACL
     }
 }
 
