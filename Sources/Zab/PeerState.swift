@@ -26,6 +26,9 @@ package struct PeerState: Sendable {
     package internal(set) var acceptedEpoch: Epoch
     /// The epoch whose leader's history this server holds. Invariant: `<= acceptedEpoch`.
     package internal(set) var currentEpoch: Epoch
+    /// The highest acceptedEpoch that a voter named in FOLLOWERINFO: the next epoch of this server
+    /// has to be above it.
+    var highestPromiseHeard: Epoch = 0
     /// Numbers the spans of log appends: a completion of an earlier one means nothing any more.
     package internal(set) var tenure = 0
     /// The log cannot be brought in line by cutting: ask for the whole state.
