@@ -39,6 +39,9 @@ package struct PeerState: Sendable {
 
     var isVoter: Bool { ensemble.voters.contains(id) }
 
+    /// The history before a truncation that the disk has not confirmed yet.
+    var untruncated: History?
+
     mutating func perform(_ effect: Effect) {
         effects.append(effect)
     }
@@ -59,6 +62,21 @@ package struct PeerState: Sendable {
     mutating func append(_ proposal: Proposal) {
         history.append(proposal)
         perform(.append(proposal, tenure: tenure))
+    }
+
+    /// Begins to cut the log, in memory at once.
+    mutating func truncate(after zxid: Zxid) {
+        untruncated = history
+        tenure += 1
+        perform(.truncateLog(after: zxid))
+        history.truncate(after: zxid)
+    }
+
+    /// The disk has cut the log, or still holds all of it: the two must agree, whatever this
+    /// server does by now.
+    mutating func truncated(_ succeeded: Bool) {
+        if !succeeded, let untruncated { history = untruncated }
+        untruncated = nil
     }
 
     mutating func deliverNext() {
