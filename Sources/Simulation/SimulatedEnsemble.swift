@@ -146,11 +146,17 @@ package struct SimulatedEnsemble {
         try checkEnd()
     }
 
-    /// Every server is up, in line with the same leader, and has delivered what it delivered.
+    /// Every server is up, in line with the same leader, and has delivered what it delivered. A
+    /// learner whose connection is broken does not know it yet.
     private var isInLine: Bool {
+        let isConnected = servers.values.allSatisfy { server in
+            server.uplink.map { connections[$0]?.isBroken == false } ?? true
+        }
+        guard isConnected else { return false }
         let statuses = servers.values.compactMap { $0.peer?.status }
         return statuses.count == servers.count && statuses.allSatisfy(\.isSynchronized)
-            && Set(statuses.map(\.leader)).count == 1 && largestLag < 20
+            && Set(statuses.map(\.leader)).count == 1
+            && Set(statuses.map(\.epoch)).count == 1 && largestLag < 20
     }
 
     private var largestLag: Int {
