@@ -105,6 +105,7 @@ let package = Package(
         .testTarget(
             name: "ZnodeTreeTests", dependencies: ["Checksum", "Jute", "ZnodeTree"],
             swiftSettings: strict),
+        .testTarget(name: "ZabTests", dependencies: ["Jute", "Zab"], swiftSettings: strict),
         .testTarget(
             name: "StorageTests",
             dependencies: ["Checksum", "Jute", "Storage", "StorageTesting"],
