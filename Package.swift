@@ -41,9 +41,6 @@ let package = Package(
         .target(name: "ZnodeTree", dependencies: ["Jute", "Checksum"], swiftSettings: strict),
         // Drives protocol and state: requests in, transactions out. Knows no socket and no file.
         .target(name: "Replica", dependencies: ["Jute", "Zab", "ZnodeTree"], swiftSettings: strict),
-        // A whole ensemble in virtual time, drawn from a seed.
-        .target(name: "Simulation", dependencies: ["Jute", "Zab", heap], swiftSettings: strict),
-
         // MARK: Drivers: each knows one part of the world and none of the others.
 
         // Connections between servers: election and quorum ports. Decides nothing about ZAB.
@@ -72,6 +69,14 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // Whole ensembles in virtual time, drawn from a seed.
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Jute", "Zab", "ZnodeTree", "Replica", "Storage", "StorageTesting", "Node", heap,
+                logging,
+            ],
+            swiftSettings: strict),
         // The HTTP contract: resources, JSON, conditions, problems.
         .target(
             name: "Gateway",

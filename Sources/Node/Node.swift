@@ -61,7 +61,8 @@ package final class Node: Sendable {
         _ published: StatusBox, _ batchListener: BatchListener
     ) throws(NodeError) -> (NIOLoopBound<NodeLoop>, ServedTree) {
         let now = Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
-        let opened = try OpenedNode.open(settings, now: now, logger: logger)
+        let opened = try OpenedNode.open(
+            settings, on: PosixDisk(), now: now, logger: logger)
         let inbox = Inbox(mailbox: mailbox, eventLoop: eventLoop)
         let log = LogWriter(opened.log.take()) { completion in
             switch completion {
