@@ -139,6 +139,9 @@ package final class Node: Sendable {
 
     package var status: NodeStatus { published.get() }
 
+    /// Cheaper than the whole status: no lock, nothing copied.
+    package var standing: NodeStanding { published.standing }
+
     // MARK: Requests
 
     private func post(_ job: @escaping @Sendable (NodeLoop) -> Void) {
@@ -255,9 +258,20 @@ private final class Inbox: Sendable {
 /// The status as of the last change, for readers on other threads.
 private final class StatusBox: Sendable {
     private let status = Mutex<NodeStatus?>(nil)
+    /// The role's number, and 8 more once something was served.
+    private let brief = Atomic<UInt8>(0)
+
+    private static let roles: [Status.Role] = [.looking, .following, .leading, .observing]
 
     func set(_ new: NodeStatus) {
         status.withLock { $0 = new }
+        let role = UInt8(Self.roles.firstIndex(of: new.role) ?? 0)
+        brief.store(role | (new.hasServed ? 8 : 0), ordering: .releasing)
+    }
+
+    var standing: NodeStanding {
+        let brief = brief.load(ordering: .acquiring)
+        return NodeStanding(role: Self.roles[Int(brief & 7)], hasServed: brief & 8 != 0)
     }
 
     func get() -> NodeStatus {

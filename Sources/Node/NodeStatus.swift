@@ -33,3 +33,15 @@ package struct NodeStatus: Sendable {
     package var role: Status.Role { protocolStatus.role }
     package var isSynchronized: Bool { protocolStatus.isSynchronized }
 }
+
+/// The part of the status that every answer tells.
+package struct NodeStanding: Equatable, Sendable {
+    package var role: Status.Role
+    /// Nothing is served before the first synchronization after a start.
+    package var hasServed: Bool
+
+    package init(role: Status.Role, hasServed: Bool) {
+        self.role = role
+        self.hasServed = hasServed
+    }
+}

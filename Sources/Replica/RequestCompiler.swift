@@ -86,7 +86,8 @@ package struct RequestCompiler: Sendable {
         of znode: ZnodeID, by creation: Creation
     ) throws(Failure) {
         if creation.acl != nil { throw .refused(.creationOfExisting) }
-        switch (creation.mode, tree.mode(of: znode)) {
+        guard let mode = creation.mode else { return }
+        switch (mode, tree.mode(of: znode)) {
         case (.persistent, .persistent), (.ephemeral, .ephemeral), (.container, .container):
             break
         case (.ttl(let wanted, _), .ttl(let actual)):
@@ -99,7 +100,8 @@ package struct RequestCompiler: Sendable {
     private func create(_ path: ZnodePath, _ data: [UInt8], _ creation: Creation) -> Compiled {
         let operation = Operation.create(
             CreateOperation(
-                path: path, data: data, acl: creation.acl ?? ACL.open, mode: creation.mode))
+                path: path, data: data, acl: creation.acl ?? ACL.open,
+                mode: creation.mode ?? .persistent(sequential: false)))
         let missing = creation.parents ? missingAncestors(of: path) : []
         guard !missing.isEmpty else { return Compiled(operation: operation, isCreation: true) }
         let ancestors = missing.map { ancestor in

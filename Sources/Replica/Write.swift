@@ -29,15 +29,15 @@ package enum Condition: Equatable, Sendable {
 
 /// How a znode is created.
 package struct Creation: Equatable, Sendable {
-    package var mode: CreateOperation.Mode
+    /// Nil means persistent, and that an existing znode may have any mode.
+    package var mode: CreateOperation.Mode?
     /// Nil means open to everybody.
     package var acl: [ACL]?
     /// Missing ancestors are created too, persistent and open.
     package var parents: Bool
 
     package init(
-        mode: CreateOperation.Mode = .persistent(sequential: false), acl: [ACL]? = nil,
-        parents: Bool = false
+        mode: CreateOperation.Mode? = nil, acl: [ACL]? = nil, parents: Bool = false
     ) {
         self.mode = mode
         self.acl = acl
@@ -51,8 +51,7 @@ package struct Creation: Equatable, Sendable {
 package enum Write: Equatable, Sendable {
     /// Create or replace.
     ///
-    /// `creation` is nil where the client stated nothing about how to create: then an existing
-    /// znode of any mode is replaced.
+    /// `creation` is nil where the client stated nothing about how to create.
     case put(ZnodePath, data: [UInt8], Condition, Creation?)
     /// Create only.
     case create(ZnodePath, data: [UInt8], Creation)
