@@ -5,6 +5,7 @@ import ZnodeTree
 extension Replica {
     func changed(_ status: Status, _ now: Milliseconds) {
         environment.changed(status)
+        isReigning = false
         if status.isSynchronized {
             settleLostWrites(status)
             owned.forgetAll()
@@ -31,6 +32,7 @@ extension Replica {
     /// The first transactions of this node's epoch.
     private func beginReign(_ now: Milliseconds) {
         preparer.reset()
+        isReigning = true
         tracker = SessionTracker(tickMs: Int64(options.tickMs))
         let (sessions, orphans) = served.read { ($0.sessions, $0.orphanedOwners) }
         for session in sessions {

@@ -119,9 +119,9 @@ extension Replica {
 
     /// Proposes a request of this node or of a learner.
     ///
-    /// - Returns: False if this node does not lead any more.
+    /// - Returns: False if this node does not lead, or not yet.
     func propose(_ input: RequestPreparer.Input, _ now: Milliseconds) -> Bool {
-        guard let zxid = peer.zxidOfNextProposal(now: now) else { return false }
+        guard isReigning, let zxid = peer.zxidOfNextProposal(now: now) else { return false }
         let record = served.read { tree in
             preparer.prepare(input, zxid: zxid, time: environment.wallClock, tree: tree)
         }

@@ -33,6 +33,9 @@ package final class Replica {
     var preparer: RequestPreparer
     var tracker: SessionTracker
     var nextSweep: Milliseconds = 0
+    /// The tree holds the whole history of this node's epoch: only then can what a request will do
+    /// be told from it.
+    var isReigning = false
 
     // A state on its way from the leader.
     var loader: SnapshotLoader?
