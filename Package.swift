@@ -11,6 +11,7 @@ let strict: [SwiftSetting] = [
 ]
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
@@ -40,7 +41,8 @@ let package = Package(
         // The state machine: znodes, sessions, digests; validation of requests.
         .target(name: "ZnodeTree", dependencies: ["Jute", "Checksum"], swiftSettings: strict),
         // Drives protocol and state: requests in, transactions out. Knows no socket and no file.
-        .target(name: "Replica", dependencies: ["Jute", "Zab", "ZnodeTree"], swiftSettings: strict),
+        .target(
+            name: "Replica", dependencies: ["Jute", "Zab", "ZnodeTree"], swiftSettings: strict),
         // A whole ensemble in virtual time, drawn from a seed.
         .target(name: "Simulation", dependencies: ["Jute", "Zab", heap], swiftSettings: strict),
 
@@ -72,11 +74,15 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // What members tell each other over HTTP. ZAB's safety never depends on it.
+        .target(
+            name: "PeerHTTP", dependencies: ["Jute", nioCore, nioHTTP1, nioPosix],
+            swiftSettings: strict),
         // The HTTP contract: resources, JSON, conditions, problems.
         .target(
             name: "Gateway",
             dependencies: [
-                "Jute", "Zab", "ZnodeTree", "Replica", "Node", "HTTPServer", crypto,
+                "Jute", "Zab", "ZnodeTree", "Replica", "Node", "PeerHTTP", "HTTPServer", crypto,
             ],
             swiftSettings: strict),
         // zoo.cfg, environment and flags as one validated value.
