@@ -11,6 +11,7 @@ let strict: [SwiftSetting] = [
 ]
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
@@ -77,11 +78,15 @@ let package = Package(
                 logging,
             ],
             swiftSettings: strict),
+        // What members tell each other over HTTP. ZAB's safety never depends on it.
+        .target(
+            name: "PeerHTTP", dependencies: ["Jute", nioCore, nioHTTP1, nioPosix],
+            swiftSettings: strict),
         // The HTTP contract: resources, JSON, conditions, problems.
         .target(
             name: "Gateway",
             dependencies: [
-                "Jute", "Zab", "ZnodeTree", "Replica", "Node", "HTTPServer", crypto,
+                "Jute", "Zab", "ZnodeTree", "Replica", "Node", "PeerHTTP", "HTTPServer", crypto,
             ],
             swiftSettings: strict),
         // zoo.cfg, environment and flags as one validated value.

@@ -9,6 +9,14 @@ package struct Credentials: Equatable, Sendable {
     /// Whether the administrator's token was shown.
     package var isAdmin: Bool
 
+    /// Nobody, for requests that are not about anything protected.
+    static let none = Credentials(identities: [], isAdmin: false)
+
+    private init(identities: [Identity], isAdmin: Bool) {
+        self.identities = identities
+        self.isAdmin = isAdmin
+    }
+
     /// Whether any were given; without them a refusal is 401 rather than 403.
     package var areGiven: Bool { isAdmin || identities.contains { $0.scheme == "digest" } }
 

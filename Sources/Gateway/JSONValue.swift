@@ -10,6 +10,8 @@ package enum JSONValue: Equatable, Sendable {
     case string([UInt8])
     case array([JSONValue])
     case object(JSONObject)
+    /// Written already; never the result of parsing.
+    case verbatim([UInt8])
 
     package static func text(_ string: String) -> JSONValue { .string(Array(string.utf8)) }
 

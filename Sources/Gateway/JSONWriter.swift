@@ -65,6 +65,17 @@ package struct JSONWriter: Sendable {
         text.withUTF8 { string(utf8: $0) }
     }
 
+    package mutating func string(_ text: StaticString) {
+        text.withUTF8Buffer { string(utf8: $0) }
+    }
+
+    /// A value that is JSON already.
+    package mutating func verbatim(_ json: [UInt8]) {
+        separate()
+        bytes.append(contentsOf: json)
+        needsComma = true
+    }
+
     /// A string from bytes of valid UTF-8; the caller has checked them.
     package mutating func string(utf8: [UInt8]) {
         utf8.withUnsafeBufferPointer { string(utf8: $0) }
@@ -110,6 +121,8 @@ package struct JSONWriter: Sendable {
             array { json in
                 for element in elements { json.value(element) }
             }
+        case .verbatim(let written):
+            verbatim(written)
         case .object(let object):
             self.object { json in
                 for member in object.members {

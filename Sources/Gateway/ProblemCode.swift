@@ -36,6 +36,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case headersTooLarge = "headers-too-large"
     case internalError = "internal"
     case unimplemented
+    case needsAviaryLeader = "needs-aviary-leader"
     case noQuorum = "no-quorum"
     case electing
     case nodeBehind = "node-behind"
@@ -208,6 +209,10 @@ extension ProblemCode {
             Entry(
                 status: 501, title: "Not built yet",
                 explanation: "The contract has this, this version does not. Nothing was applied.")
+        case .needsAviaryLeader:
+            Entry(
+                status: 501, title: "Needs an Aviary leader",
+                explanation: "While a ZooKeeper server leads, this cannot be done safely.")
         case .noQuorum:
             Entry(
                 status: 503, title: "No quorum",

@@ -37,6 +37,40 @@ package struct ZnodeBody: Equatable, Sendable {
         ttl = try object.duration("ttl")
     }
 
+    /// Value, path and ACL of a znode together.
+    package static let largestZnode = 1_047_552
+    /// Any JSON body.
+    package static let largestJSON = 4 << 20
+
+    /// How long the body of a request may be.
+    package static func limit(for head: HTTPRequestHead) -> Int {
+        let isZnode = head.rawPath.starts(with: "/v1/znodes".utf8)
+        return isZnode && !isEnvelope(head.headers["Content-Type"]) ? largestZnode : largestJSON
+    }
+
+    /// Refuses a znode that ZooKeeper's own clients could not read.
+    ///
+    /// - Parameters:
+    ///   - path: Of the znode.
+    ///   - data: Its value.
+    ///   - acl: Nil for the open one.
+    /// - Throws: `too-large`.
+    package static func checkSize(_ path: ZnodePath, _ data: [UInt8], _ acl: [ACL]?) throws(Problem)
+    {
+        // The permissions, and the lengths of scheme and id, are four bytes each.
+        let aclBytes = (acl ?? ACL.open).reduce(0) {
+            $0 + 12 + $1.identity.scheme.utf8.count + $1.identity.id.utf8.count
+        }
+        let bytes = path.bytes.count + data.count + aclBytes
+        guard bytes > largestZnode else { return }
+        var problem = Problem(.tooLarge, path: path)
+        problem.members = [
+            .init(name: "bytes", value: .integer(Int64(bytes))),
+            .init(name: "limit", value: .integer(Int64(largestZnode))),
+        ]
+        throw problem
+    }
+
     /// Refuses a body that would have to be decoded first.
     package static func checkEncoding(_ headers: HTTPHeaders) throws(Problem) {
         if headers.contains("Content-Encoding") { throw Problem(.unsupportedEncoding) }

@@ -95,16 +95,35 @@ package enum WriteOutcome: Sendable {
         package var isCreation: Bool
         /// A Java leader evaluated ZooKeeper's version check in place of the tag.
         package var usedVersionCheck: Bool
+
+        package init(
+            zxid: Zxid, results: [OperationResult], isCreation: Bool = false,
+            usedVersionCheck: Bool = false
+        ) {
+            self.zxid = zxid
+            self.results = results
+            self.isCreation = isCreation
+            self.usedVersionCheck = usedVersionCheck
+        }
     }
 
     package struct Refusal: Sendable {
         package var reason: Reason
         /// The transaction that records the failure; nil when it never reached the leader.
-        package var zxid: Zxid? = nil
+        package var zxid: Zxid?
         /// Which operation of a transaction failed, by the client's count.
-        package var operationIndex: Int? = nil
+        package var operationIndex: Int?
         /// Size of the transaction, where that is why.
-        package var bytes: Int? = nil
+        package var bytes: Int?
+
+        package init(
+            reason: Reason, zxid: Zxid? = nil, operationIndex: Int? = nil, bytes: Int? = nil
+        ) {
+            self.reason = reason
+            self.zxid = zxid
+            self.operationIndex = operationIndex
+            self.bytes = bytes
+        }
     }
 
     package enum Reason: Equatable, Sendable {

@@ -1,0 +1,32 @@
+package import HTTPServer
+import Jute
+import Replica
+
+/// Sends the answer of a request that was not answered at once.
+package typealias Reply = @Sendable (HTTPResponse) -> Void
+
+/// One request on its way through the gateway, with everything that its head says settled.
+struct Call: Sendable {
+    let request: HTTPRequest
+    let route: Route
+    let query: Query
+    let requestID: RequestID
+    /// What ACLs are compared with: `super` is among them for an administrator.
+    let credentials: Credentials
+    /// From a genuine `Aviary-Session`.
+    let session: SessionID?
+    let reply: Reply
+
+    var method: HTTPMethod { request.method }
+    var headers: HTTPHeaders { request.headers }
+    var identities: [Identity] { credentials.identities }
+    /// As whom the replica is asked to write.
+    var caller: Caller { Caller(identities: identities, session: session) }
+
+    /// Refuses conditions where none is understood: to ignore one is to lose an update.
+    func refuseConditions() throws(Problem) {
+        for name: StaticString in ["If-Match", "If-None-Match"] where headers.contains(name) {
+            throw Problem(.badRequest, "The header \(name) means nothing here.")
+        }
+    }
+}

@@ -1,0 +1,96 @@
+import Jute
+import ZnodeTree
+
+/// What a client wants of a list of children.
+struct ChildrenRequest: Sendable {
+    var limit = 1_000
+    var cursor: ChildrenCursor?
+    var includesStat = false
+    var includesData = false
+
+    private static let largestPage: Int64 = 10_000
+    /// A page with data ends early behind this many bytes.
+    private static let largestPageBytes = 4 << 20
+
+    /// The first page of names.
+    init() {}
+
+    init(_ query: Query) throws(Problem) {
+        limit = Int(try query.integer("limit", in: 1...ChildrenRequest.largestPage) ?? 1_000)
+        cursor = try query.text("cursor").map { text throws(Problem) in
+            try ChildrenCursor(parsing: text)
+        }
+        for part in (try query.text("include") ?? "").split(separator: ",") {
+            switch part {
+            case "stat": includesStat = true
+            case "data": includesData = true
+            default: throw Problem(.badParameter, "The parameter include lists stat and data.")
+            }
+        }
+    }
+
+    var includesAnything: Bool { includesStat || includesData }
+
+    /// Writes the members of the answer.
+    ///
+    /// - Parameters:
+    ///   - parent: In `tree`.
+    ///   - path: Of the parent.
+    ///   - tree: A view, because a long list takes its time.
+    ///   - mayRead: Whether the data of a child with this ACL may be shown.
+    ///   - json: Within an object.
+    func write(
+        childrenOf parent: ZnodeID, _ path: ZnodePath, in tree: DataTree,
+        mayRead: ([ACL]) -> Bool, to json: inout JSONWriter
+    ) {
+        json.key("path")
+        json.string(utf8: path.bytes)
+        json.key("children")
+        json.beginArray()
+        var count = 0
+        var last: ZnodeID?
+        var next: ChildrenCursor?
+        tree.forEachChild(of: parent, after: cursor?.name) { child in
+            if count == limit || json.bytes.count >= ChildrenRequest.largestPageBytes, let last {
+                next = ChildrenCursor(zxid: tree.lastApplied, name: tree.name(of: last))
+                return false
+            }
+            if includesAnything {
+                write(child, in: tree, mayRead: mayRead, to: &json)
+            } else {
+                tree.withName(of: child) {
+                    json.string(utf8: $0.assumingMemoryBound(to: UInt8.self))
+                }
+            }
+            count += 1
+            last = child
+            return true
+        }
+        json.endArray()
+        json.key("next")
+        if let next { json.string(utf8: next.text) } else { json.null() }
+        json.key("stat")
+        ZnodeState(parent, in: tree).write(to: &json)
+    }
+
+    private func write(
+        _ child: ZnodeID, in tree: DataTree, mayRead: ([ACL]) -> Bool, to json: inout JSONWriter
+    ) {
+        json.beginObject()
+        json.key("name")
+        json.string(utf8: tree.name(of: child))
+        if includesStat {
+            json.key("stat")
+            ZnodeState(child, in: tree).write(to: &json)
+        }
+        if includesData {
+            if mayRead(tree.acl(of: child)) {
+                json.data(tree.data(of: child) ?? [])
+            } else {
+                json.key("code")
+                json.string(ProblemCode.forbidden.rawValue)
+            }
+        }
+        json.endObject()
+    }
+}

@@ -1,0 +1,71 @@
+import Jute
+import Node
+import PeerHTTP
+import Zab
+
+/// One line of `/v1/cluster`.
+struct ClusterMember: Equatable, Sendable {
+    let id: PeerID
+    let isVoter: Bool
+    var role = "down"
+    var phase: String?
+    var zxid: Zxid?
+    /// Nil for what was never heard of.
+    var lastContactMs: Int64?
+    var version: String?
+    var httpAddress: String?
+    var quorumAddress: String?
+    var electionAddress: String?
+    var alarms: [String] = []
+
+    init(id: PeerID, isVoter: Bool) {
+        self.id = id
+        self.isVoter = isVoter
+    }
+
+    /// Whether it counts for a quorum now.
+    var takesPart: Bool { role == "leader" || role == "follower" }
+
+    /// Transactions behind a state; nil where numbers of two epochs cannot be compared.
+    func lag(behind leader: Zxid?) -> Int64? {
+        guard let leader, let zxid, leader.epoch == zxid.epoch else { return nil }
+        return max(0, Int64(leader.counter) - Int64(zxid.counter))
+    }
+
+    /// How old an answer may be before its sender counts as down.
+    private static let longestSilence = Duration.seconds(4)
+
+    /// Takes what the member said of itself over HTTP.
+    mutating func take(_ report: PeerPoller.Report, now: ContinuousClock.Instant) {
+        guard let receivedAt = report.receivedAt, let body = report.body,
+            let told = PeerReport(body, of: id)
+        else { return }
+        let age = now - receivedAt
+        lastContactMs = max(0, age.milliseconds)
+        version = told.version
+        guard report.isReachable, age < ClusterMember.longestSilence else { return }
+        role = told.role
+        phase = told.phase
+        zxid = told.zxid
+        alarms = told.alarms
+    }
+
+    /// Takes what this node knows of it from the protocol itself. A member without HTTP, as a
+    /// ZooKeeper server is, is known by nothing else.
+    mutating func take(_ status: NodeStatus) {
+        if let learner = status.learners.first(where: { $0.id == id }), learner.isActive {
+            role = isVoter ? "follower" : "observer"
+            phase = Status.Phase.broadcast.rawValue
+            if zxid == nil { zxid = learner.acknowledged }
+            lastContactMs = lastContactMs ?? 0
+        } else if status.isSynchronized, status.protocolStatus.leader == id {
+            role = "leader"
+            phase = Status.Phase.broadcast.rawValue
+            lastContactMs = lastContactMs ?? 0
+        } else if status.isSynchronized, role == "down", version == nil,
+            status.connected.contains(id)
+        {
+            role = isVoter ? "follower" : "observer"
+        }
+    }
+}

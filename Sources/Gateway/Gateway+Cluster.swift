@@ -1,0 +1,129 @@
+internal import Crypto
+import HTTPServer
+import Jute
+import Node
+import PeerHTTP
+import Replica
+import Zab
+import ZnodeTree
+
+extension Gateway {
+    private static let nodesPath: ZnodePath = "/aviary/nodes"
+
+    /// `GET /v1/cluster`, at once and also without a quorum.
+    func readCluster(_ call: Call) throws(Problem) -> HTTPResponse {
+        let condition = try ReadCondition(headers: call.headers)
+        let view = clusterView()
+        let tag = view.tag
+        var headers = headers(call, zxid: view.zxid)
+        headers.add("ETag", bytes: tag.text)
+        switch condition.verdict(current: tag) {
+        case .notModified: return HTTPResponse(status: 304, headers: headers)
+        case .failed: throw Problem(.preconditionFailed)
+        case .serve: break
+        }
+        headers.add("Content-Type", "application/json")
+        var json = JSONWriter(reserving: 512 + 384 * view.members.count)
+        view.write(to: &json)
+        return HTTPResponse(status: 200, headers: headers, body: json.bytes)
+    }
+
+    func clusterView() -> ClusterView {
+        let status = node.status
+        let (zxid, announcements) = node.served.read { tree in
+            (tree.lastApplied, Gateway.announcements(in: tree))
+        }
+        let reports = peers.reports
+        let now = ContinuousClock.now
+        let configured = options.members
+        let ids = Set(configured.map(\.id)).union(announcements.keys).union([status.id])
+        let ownAlarms = Alarm.current(status, DiskSpace(of: options.dataDirectory))
+            .map(\.rawValue)
+        let members = ids.sorted().map { id in
+            let entry = configured.first { $0.id == id }
+            var member = ClusterMember(
+                id: id, isVoter: options.quorum.voters.contains(id))
+            member.quorumAddress = entry?.quorumAddress
+            member.electionAddress = entry?.electionAddress
+            member.httpAddress = announcements[id].map { reachable($0.http, id) }
+            member.version = announcements[id]?.version
+            if id == status.id {
+                member.role = "\(status.role.contractName)"
+                member.phase = status.protocolStatus.phase.rawValue
+                member.zxid = zxid
+                member.lastContactMs = 0
+                member.version = options.version
+                member.alarms = ownAlarms
+            } else {
+                if let report = reports[id] { member.take(report, now: now) }
+                member.take(status)
+            }
+            return member
+        }
+        let leader =
+            status.isSynchronized
+            ? status.protocolStatus.leader ?? (status.role == .leading ? status.id : nil)
+            : members.first { $0.role == "leader" && $0.phase == "broadcast" }?.id
+        let alarms = Set(members.flatMap(\.alarms)).sorted()
+        return ClusterView(
+            id: options.clusterID ?? ensembleName(), epoch: status.protocolStatus.epoch,
+            leader: leader, zxid: zxid, members: members, quorum: options.quorum, alarms: alarms)
+    }
+
+    /// The same on every member, and different for every ensemble, without a word of configuration.
+    private func ensembleName() -> String? {
+        guard let key = node.served.read({ $0.data(of: "/aviary/secret") ?? nil }) else {
+            return nil
+        }
+        let code = HMAC<SHA256>.authenticationCode(
+            for: Array("aviary ensemble".utf8), using: SymmetricKey(data: key))
+        return code.prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    /// What the members publish of themselves.
+    private static func announcements(in tree: borrowing DataTree) -> [PeerID: NodeAnnouncement] {
+        var found: [PeerID: NodeAnnouncement] = [:]
+        for name in tree.children(of: nodesPath, limit: 1_000)?.names ?? [] {
+            guard let id = PeerID(String(decoding: name, as: UTF8.self)),
+                let data = tree.data(of: nodesPath.appending(name)) ?? nil
+            else { continue }
+            found[id] = NodeAnnouncement(data)
+        }
+        return found
+    }
+
+    /// An address that means the member's machine: `0.0.0.0` means the asker's own.
+    private func reachable(_ http: String, _ id: PeerID) -> String {
+        for wildcard in ["0.0.0.0:", "[::]:"] where http.hasPrefix(wildcard) {
+            guard let quorum = options.members.first(where: { $0.id == id })?.quorumAddress,
+                let colon = quorum.lastIndex(of: ":")
+            else { return http }
+            return quorum[..<colon] + ":" + http.dropFirst(wildcard.count)
+        }
+        return http
+    }
+
+    // MARK: Asking the others
+
+    /// Begins to ask the other members how they are.
+    package func start() {
+        let known = LastKnown()
+        peers.start(
+            addresses: { [weak self] in
+                guard let self else { return [:] }
+                var addresses: [PeerID: String] = [:]
+                let announcements = self.node.served.read { Gateway.announcements(in: $0) }
+                for (id, announcement) in announcements where id != self.node.id {
+                    addresses[id] = self.reachable(announcement.http, id)
+                }
+                return known.merge(addresses)
+            },
+            isInHurry: { [weak self] in
+                self.map { known.isUnsettled($0.node.standing.role) } ?? false
+            })
+    }
+
+    package func stop() async {
+        await peers.stop()
+    }
+}

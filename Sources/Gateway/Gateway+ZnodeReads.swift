@@ -1,0 +1,79 @@
+import HTTPServer
+import Jute
+import Replica
+import ZnodeTree
+
+/// A znode as one moment had it.
+private struct ZnodeCopy: Sendable {
+    var zxid: Zxid
+    var state: ZnodeState
+    var acl: [ACL]
+    var data: [UInt8]
+}
+
+extension Gateway {
+    /// `GET` and `HEAD /v1/znodes/{path}`.
+    func readZnode(_ path: ZnodePath, _ call: Call) throws(Problem) -> HTTPResponse? {
+        let form = try Representation(headers: call.headers, query: call.query)
+        let condition = try ReadCondition(headers: call.headers)
+        return try whenFresh(call) { () throws(Problem) in
+            try self.znode(path, form, condition, call)
+        }
+    }
+
+    private func znode(
+        _ path: ZnodePath, _ form: Representation, _ condition: ReadCondition, _ call: Call
+    ) throws(Problem) -> HTTPResponse {
+        let (found, zxid) = node.served.read { tree -> (ZnodeCopy?, Zxid) in
+            guard let znode = tree.find(path) else { return (nil, tree.lastApplied) }
+            let copy = ZnodeCopy(
+                zxid: tree.lastApplied, state: ZnodeState(znode, in: tree),
+                acl: tree.acl(of: znode), data: tree.data(of: znode) ?? [])
+            return (copy, tree.lastApplied)
+        }
+        guard let found else { throw Problem(.noNode, path: path, zxid: zxid) }
+        try check(.read, on: path, found.acl, call.credentials)
+        let tag = form == .raw ? found.state.rawTag : found.state.tag
+        var headers = headers(call, zxid: zxid)
+        headers.add("ETag", bytes: tag.text)
+        switch condition.verdict(current: tag) {
+        case .notModified:
+            return HTTPResponse(status: 304, headers: headers)
+        case .failed:
+            throw failedCondition(path, found.state, tag, zxid: zxid)
+        case .serve:
+            break
+        }
+        if form == .raw || call.method == .head { found.state.write(to: &headers) }
+        if form == .raw {
+            headers.add("Content-Type", "application/octet-stream")
+            headers.add("X-Content-Type-Options", "nosniff")
+            headers.add("Content-Security-Policy", "sandbox; default-src 'none'")
+            return HTTPResponse(status: 200, headers: headers, body: found.data)
+        }
+        headers.add("Content-Type", "application/json")
+        var json = JSONWriter(reserving: 384 + path.bytes.count + found.data.count)
+        json.beginObject()
+        json.key("path")
+        json.string(utf8: path.bytes)
+        json.data(found.data, forcingBase64: form == .jsonBase64)
+        json.key("stat")
+        found.state.write(to: &json)
+        json.endObject()
+        return HTTPResponse(status: 200, headers: headers, body: json.bytes)
+    }
+
+    /// 412 with the state that did not meet the condition.
+    func failedCondition(
+        _ path: ZnodePath, _ state: ZnodeState?, _ tag: EntityTag?, zxid: Zxid? = nil
+    ) -> Problem {
+        var problem = Problem(.preconditionFailed, path: path, zxid: zxid)
+        guard let state, let tag else { return problem }
+        problem.etag = tag
+        problem.members = [
+            .init(name: "etag", value: .string(tag.text)),
+            .init(name: "stat", value: state.value),
+        ]
+        return problem
+    }
+}

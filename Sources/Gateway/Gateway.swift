@@ -1,0 +1,256 @@
+package import HTTPServer
+import Jute
+import Node
+import PeerHTTP
+import Replica
+import Synchronization
+import Zab
+import ZnodeTree
+
+/// The resources of the HTTP contract, on one node.
+///
+/// Reads are answered on the HTTP thread that asked, from the served tree; writes and reads that
+/// have to wait are answered on the node's thread, which flushes the server once a batch.
+package final class Gateway: HTTPHandler {
+    let node: any GatewayNode
+    let options: GatewayOptions
+    let metrics = RequestMetrics()
+    let peers: PeerPoller
+    let startedAt = ContinuousClock.now
+    private let gate: BrowserGate
+    private let crossOrigin: CrossOrigin
+    let admin: AdminPolicy
+    private let answerHeaders: AnswerHeaders
+    private let names = RequestNames()
+    private let server = Mutex<WeakServer>(WeakServer())
+
+    private struct WeakServer {
+        weak var server: HTTPServer?
+    }
+
+    package init(node: any GatewayNode, options: GatewayOptions) {
+        self.node = node
+        self.options = options
+        gate = BrowserGate(
+            isLoopback: options.isLoopback, hosts: options.hosts, origins: options.origins)
+        crossOrigin = CrossOrigin(origins: options.origins)
+        admin = AdminPolicy(token: options.token, isLoopback: options.isLoopback)
+        answerHeaders = AnswerHeaders(node: node.id)
+        peers = PeerPoller(path: "/v1/node")
+    }
+
+    /// Tells which server carries the gateway, for metrics.
+    package func attach(_ server: HTTPServer) {
+        self.server.withLock { $0.server = server }
+    }
+
+    var serverStatistics: HTTPServerStatistics? {
+        server.withLock { $0.server }?.statistics
+    }
+
+    // MARK: HTTPHandler
+
+    package func bodyPolicy(for head: HTTPRequestHead) -> BodyPolicy {
+        if head.contentLength == 0 { return .accept(limit: 0) }
+        let limit = ZnodeBody.limit(for: head)
+        // What is long, or waits to be asked for, is refused before it is sent.
+        if head.headers.contains("Expect") || (head.contentLength ?? .max) > Self.shortBody {
+            do throws(Problem) {
+                try gate.check(head)
+                _ = try RoutedRequest(head)
+                _ = try identify(head)
+            } catch {
+                return .refuse(response(to: error, RequestID(head.headers, else: names)))
+            }
+        }
+        return .accept(limit: limit)
+    }
+
+    private static let shortBody = 64 * 1024
+
+    package func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) -> HTTPResponse? {
+        answer(request) { exchange.respond($0, flush: false) }
+    }
+
+    package func response(to refusal: HTTPRefusal, head: HTTPRequestHead?) -> HTTPResponse {
+        let headers = head?.headers ?? HTTPHeaders([])
+        return response(to: Problem(refusal), RequestID(headers, else: names))
+    }
+
+    // MARK: One request
+
+    /// Answers a request.
+    ///
+    /// - Parameters:
+    ///   - request: The whole of it.
+    ///   - reply: Called exactly once, later and from any thread, when nil is returned.
+    /// - Returns: The answer, or nil.
+    package func answer(_ request: HTTPRequest, _ reply: @escaping Reply) -> HTTPResponse? {
+        let requestID = RequestID(request.headers, else: names)
+        do throws(Problem) {
+            let call = try admit(request, requestID, reply)
+            if let session = call.session {
+                node.touch(session)
+                // Another node may have opened it a moment ago: then it is waited for.
+                guard knows(session) else {
+                    whenKnown(session, call) { _ in self.resume(call) }
+                    return nil
+                }
+            }
+            do throws(Problem) {
+                guard let response = try dispatch(call) else { return nil }
+                return finish(response, call)
+            } catch {
+                return finish(self.response(to: error, requestID), call)
+            }
+        } catch {
+            let response = self.response(to: error, requestID)
+            metrics.count(nil, request.method, status: response.status, since: nil)
+            return crossOrigin.allow(request.headers, response)
+        }
+    }
+
+    /// Settles what the head says.
+    private func admit(
+        _ request: HTTPRequest, _ requestID: RequestID, _ reply: @escaping Reply
+    ) throws(Problem) -> Call {
+        try gate.check(request.head)
+        let routed = try RoutedRequest(request.head)
+        let session: SessionID?
+        let credentials: Credentials
+        if request.method == .options {
+            // A browser's preflight carries neither.
+            credentials = Credentials.none
+            session = nil
+        } else {
+            credentials = try identify(request.head)
+            session = try self.session(request.headers)
+        }
+        return Call(
+            request: request, route: routed.route, query: routed.query, requestID: requestID,
+            credentials: credentials, session: session, reply: reply)
+    }
+
+    /// Who asks; ZooKeeper's `super` for an administrator.
+    private func identify(_ head: HTTPRequestHead) throws(Problem) -> Credentials {
+        var credentials = try Credentials(head, token: options.token)
+        if let digest = options.superDigest,
+            credentials.identities.contains(Identity(scheme: "digest", id: digest))
+        {
+            credentials.isAdmin = true
+        }
+        if credentials.isAdmin {
+            credentials.identities.append(Identity(scheme: "super", id: ""))
+        }
+        return credentials
+    }
+
+    private func knows(_ session: SessionID) -> Bool {
+        node.served.read { $0.timeout(of: session) != nil }
+    }
+
+    /// Goes on with a request that had to wait before anything was done.
+    private func resume(_ call: Call) {
+        do throws(Problem) {
+            if let response = try dispatch(call) { call.reply(finish(response, call)) }
+        } catch {
+            call.reply(finish(response(to: error, call.requestID), call))
+        }
+    }
+
+    private func dispatch(_ call: Call) throws(Problem) -> HTTPResponse? {
+        switch (call.route, call.method) {
+        case (_, .options): return options(call)
+        case (.znode(let path), .get), (.znode(let path), .head):
+            return try readZnode(path, call)
+        case (.znode(let path), .put): return try putZnode(path, call)
+        case (.znode(let path), .post): return try createChild(of: path, call)
+        case (.znode(let path), _): return try deleteZnode(path, call)
+        case (.children(let path), _): return try readChildren(of: path, call)
+        case (.acl(let path), .put): return try putACL(path, call)
+        case (.acl(let path), _): return try readACL(path, call)
+        case (.transactions, _): return try transact(call)
+        case (.reads, _): return try readSeveral(call)
+        case (.sessions, .post): return try openSession(call)
+        case (.sessions, _): return try listSessions(call)
+        case (.session(let id), .delete): return try closeSession(id, call)
+        case (.session(let id), _): return try readSession(id, call)
+        case (.sessionKeepalive(let id), _): return try keepSessionAlive(id, call)
+        case (.cluster, _): return try readCluster(call)
+        case (.node, _): return readNode(call)
+        case (.metrics, _): return readMetrics(call)
+        case (.livez, _): return try live(call)
+        case (.readyz, _): return try ready(call)
+        case (.openapi, _): return openAPI(call)
+        case (.problem(let code), _): return try explainProblem(code, call)
+        }
+    }
+
+    // MARK: Answers
+
+    /// The last step of every answer.
+    private func finish(_ response: HTTPResponse, _ call: Call) -> HTTPResponse {
+        metrics.count(
+            call.route, call.method, status: response.status,
+            since: call.request.head.receivedAt)
+        return crossOrigin.allow(call.headers, response)
+    }
+
+    /// Answers a request that `dispatch` left open.
+    func complete(
+        _ call: Call, _ make: () throws(Problem) -> HTTPResponse
+    ) {
+        let response: HTTPResponse
+        do throws(Problem) {
+            response = try make()
+        } catch {
+            response = self.response(to: error, call.requestID)
+        }
+        call.reply(finish(response, call))
+    }
+
+    /// The header fields of an answer about a state.
+    func headers(_ call: Call, zxid: Zxid, isHeld: Bool = false) -> HTTPResponseHeaders {
+        answerHeaders.make(
+            zxid: zxid, role: node.standing.role, request: call.requestID, isHeld: isHeld)
+    }
+
+    /// An answer with a JSON body.
+    func json(
+        _ call: Call, status: Int = 200, zxid: Zxid, tag: EntityTag? = nil, _ body: [UInt8]
+    ) -> HTTPResponse {
+        var headers = headers(call, zxid: zxid)
+        headers.add("Content-Type", "application/json")
+        if let tag { headers.add("ETag", bytes: tag.text) }
+        return HTTPResponse(status: status, headers: headers, body: body)
+    }
+
+    /// An answer for people and scripts.
+    func text(
+        _ call: Call, status: Int = 200, zxid: Zxid, _ body: [UInt8]
+    ) -> HTTPResponse {
+        var headers = headers(call, zxid: zxid)
+        headers.add("Content-Type", "text/plain; charset=utf-8")
+        return HTTPResponse(status: status, headers: headers, body: body)
+    }
+
+    var servedZxid: Zxid { node.served.read { $0.lastApplied } }
+
+    private func response(to problem: Problem, _ requestID: RequestID) -> HTTPResponse {
+        let headers = answerHeaders.make(
+            zxid: problem.zxid ?? servedZxid, role: node.standing.role, request: requestID)
+        return problem.response(adding: headers)
+    }
+
+    private func options(_ call: Call) -> HTTPResponse {
+        var headers = headers(call, zxid: servedZxid)
+        headers.add("Allow", call.route.allow)
+        return HTTPResponse(status: 204, headers: headers)
+    }
+
+    /// The address of a code's explanation, which every problem carries.
+    private func explainProblem(_ code: String, _ call: Call) throws(Problem) -> HTTPResponse {
+        guard let explanation = Problem.explanation(of: code) else { throw Problem(.noRoute) }
+        return text(call, zxid: servedZxid, explanation.body)
+    }
+}

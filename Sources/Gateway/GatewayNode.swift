@@ -1,0 +1,28 @@
+package import Jute
+package import Node
+package import Replica
+
+/// The node as the gateway needs it. Everything may be called from any thread; each completion is
+/// called exactly once, on the node's own thread.
+package protocol GatewayNode: AnyObject, Sendable {
+    var id: PeerID { get }
+    /// Milliseconds since 1970.
+    var startedAt: Int64 { get }
+    var served: ServedTree { get }
+    var standing: NodeStanding { get }
+    var status: NodeStatus { get }
+
+    func submit(
+        _ write: Write, _ caller: Caller, timeout: Duration,
+        complete: @escaping @Sendable (WriteOutcome) -> Void)
+    func linearize(timeout: Duration, complete: @escaping @Sendable (ReadOutcome) -> Void)
+    func wait(
+        for zxid: Zxid, timeout: Duration, complete: @escaping @Sendable (ReadOutcome) -> Void)
+    func openSession(
+        timeoutMs: Int32, timeout: Duration,
+        complete: @escaping @Sendable (SessionID, WriteOutcome) -> Void)
+    func touch(_ session: SessionID)
+    func keepAlive(_ session: SessionID, complete: @escaping @Sendable (Bool?) -> Void)
+}
+
+extension Node: GatewayNode {}

@@ -1,0 +1,75 @@
+import Jute
+import PeerHTTP
+
+/// What another member says of itself in `/v1/node`.
+struct PeerReport: Equatable, Sendable {
+    var role: String
+    var phase: String
+    var zxid: Zxid
+    var isSynchronized: Bool
+    var version: String
+    var alarms: [String]
+
+    private static let roles: Set<String> = ["leader", "follower", "observer", "looking"]
+    private static let phases: Set<String> = [
+        "election", "discovery", "synchronization", "broadcast",
+    ]
+
+    /// Nil for anything but the answer of the member that was asked: an address may have passed to
+    /// another server.
+    init?(_ body: [UInt8], of peer: PeerID) {
+        let value: JSONValue
+        do throws(Problem) {
+            value = try JSONParser.parse(body)
+        } catch {
+            return nil
+        }
+        guard case .object(let object) = value, object["id"] == .integer(peer),
+            let role = object["role"]?.text, PeerReport.roles.contains(role),
+            let phase = object["phase"]?.text, PeerReport.phases.contains(phase),
+            let zxid = object["zxid"]?.text.flatMap(Zxid.init(parsing:)),
+            case .bool(let isSynchronized)? = object["synchronized"],
+            let version = object["version"]?.text, case .array(let alarms)? = object["alarms"]
+        else { return nil }
+        self.role = role
+        self.phase = phase
+        self.zxid = zxid
+        self.isSynchronized = isSynchronized
+        self.version = version
+        self.alarms = alarms.compactMap(\.text)
+    }
+}
+
+/// What a member publishes of itself as `/aviary/nodes/<id>`.
+struct NodeAnnouncement: Equatable, Sendable {
+    /// `host:port`.
+    var http: String
+    var version: String?
+
+    init?(_ data: [UInt8]) {
+        do throws(Problem) {
+            guard case .object(let object) = try JSONParser.parse(data),
+                let http = object["http"]?.text, NodeAnnouncement.isAddress(http)
+            else { return nil }
+            self.http = http
+            version = object["version"]?.text
+        } catch {
+            return nil
+        }
+    }
+
+    /// Nothing that would lead a URL elsewhere than to a host and a port.
+    private static func isAddress(_ text: String) -> Bool {
+        guard let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")),
+            let port = UInt16(text[text.index(after: colon)...]), port > 0
+        else { return false }
+        return text[..<colon].utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: ".-_[]:%".utf8.contains(byte)
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import HTTPServer
+import Jute
+import Node
+import Replica
+import Zab
+
+extension Gateway {
+    /// Runs a read of the served tree as soon as it is as fresh as the request wants it.
+    ///
+    /// - Parameters:
+    ///   - call: The request.
+    ///   - read: Answers from the served tree; on the HTTP thread if nothing has to be waited
+    ///     for, otherwise on the node's.
+    /// - Returns: The answer, or nil if it comes later.
+    /// - Throws: `electing` before the first synchronization after a start, and what `read` does.
+    func whenFresh(
+        _ call: Call, _ read: @escaping @Sendable () throws(Problem) -> HTTPResponse
+    ) throws(Problem) -> HTTPResponse? {
+        let wanted = try ReadOptions(headers: call.headers, query: call.query)
+        switch wanted.consistency {
+        case .linearizable:
+            node.linearize(timeout: options.requestTimeout) { outcome in
+                self.proceed(call, outcome, wanted.minimum, read)
+            }
+            return nil
+        case .local:
+            if let minimum = wanted.minimum, servedZxid < minimum {
+                wait(for: minimum, call, read)
+                return nil
+            }
+            try checkServing()
+            return try read()
+        }
+    }
+
+    private func checkServing() throws(Problem) {
+        if !node.standing.hasServed {
+            throw Problem(
+                .electing, "The node has not been synchronized since it started.")
+        }
+    }
+
+    /// After a linearizable wait: the other condition, if there is one.
+    private func proceed(
+        _ call: Call, _ outcome: ReadOutcome, _ minimum: Zxid?,
+        _ read: @escaping @Sendable () throws(Problem) -> HTTPResponse
+    ) {
+        guard outcome == .ready else {
+            return complete(call) { () throws(Problem) in throw self.unconfirmed(outcome) }
+        }
+        if let minimum, servedZxid < minimum { return wait(for: minimum, call, read) }
+        complete(call, read)
+    }
+
+    private func wait(
+        for minimum: Zxid, _ call: Call,
+        _ read: @escaping @Sendable () throws(Problem) -> HTTPResponse
+    ) {
+        node.wait(for: minimum, timeout: options.requestTimeout) { outcome in
+            self.complete(call) { () throws(Problem) in
+                guard outcome == .ready else { throw Problem(.nodeBehind) }
+                try self.checkServing()
+                return try read()
+            }
+        }
+    }
+
+    /// Why a linearizable read was not confirmed.
+    func unconfirmed(_ outcome: ReadOutcome) -> Problem {
+        switch outcome {
+        case .ready, .unavailable:
+            Problem(node.standing.role == .looking ? .electing : .noQuorum)
+        case .late:
+            Problem(.nodeBehind)
+        }
+    }
+}
