@@ -142,7 +142,7 @@ extension SimulatedEnsemble {
 
     mutating func disturb() {
         let id = serverIDs.randomElement(using: &random) ?? 1
-        switch Int.random(in: 0..<16, using: &random) {
+        switch Int.random(in: 0..<17, using: &random) {
         case 0, 1:
             crash(id)
         case 2:
@@ -153,6 +153,8 @@ extension SimulatedEnsemble {
             strandLeader()
         case 14:
             lose(id)
+        case 15:
+            failPower()
         case 3, 4, 5, 6:
             for id in serverIDs where servers[id]?.peer == nil { start(id) }
         case 7:
@@ -189,6 +191,15 @@ extension SimulatedEnsemble {
         crash(leader)
         quietUntil = now + 5000
         events.add(.restart(leader), after: Int64.random(in: 500...3000, using: &random))
+    }
+
+    /// Everybody loses what is not synced at once, and only the leader, whose disk may be the last
+    /// to hold what was acknowledged too early, stays down.
+    private mutating func failPower() {
+        let leader = leader
+        note("the power fails")
+        for id in serverIDs { crash(id) }
+        for id in serverIDs where id != leader { start(id) }
     }
 
     /// A disk is emptied or damaged, if no other one is: more than that no protocol survives.
