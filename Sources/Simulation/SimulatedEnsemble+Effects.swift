@@ -92,6 +92,11 @@ extension SimulatedEnsemble {
             fail("\(id) and \(other) both lead epoch \(status.epoch)")
         }
         leaders[status.epoch] = id
+        // What the quorum has just acknowledged had better be on its disks.
+        if isChaotic, random.oneIn(8) {
+            events.add(
+                .powerFailure, after: Int64.random(in: 0...faults.syncDelay, using: &random))
+        }
     }
 
     // MARK: Log

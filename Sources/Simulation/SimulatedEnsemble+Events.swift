@@ -24,6 +24,8 @@ extension SimulatedEnsemble {
             installed(id, life: life)
         case .restart(let id):
             start(id)
+        case .powerFailure:
+            if isChaotic { failPower() }
         case .request:
             if now >= quietUntil { request() }
             scheduleNext(.request, within: 60)
@@ -195,7 +197,7 @@ extension SimulatedEnsemble {
 
     /// Everybody loses what is not synced at once, and only the leader, whose disk may be the last
     /// to hold what was acknowledged too early, stays down.
-    private mutating func failPower() {
+    mutating func failPower() {
         let leader = leader
         note("the power fails")
         for id in serverIDs { crash(id) }

@@ -25,6 +25,7 @@ package struct SimulatedEnsemble {
         case synced(PeerID, life: Int, count: Int, through: Zxid, tenure: Int)
         case installed(PeerID, life: Int)
         case restart(PeerID)
+        case powerFailure
         case request
         case read
         case disturbance
