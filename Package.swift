@@ -41,7 +41,8 @@ let package = Package(
         // The state machine: znodes, sessions, digests; validation of requests.
         .target(name: "ZnodeTree", dependencies: ["Jute", "Checksum"], swiftSettings: strict),
         // Drives protocol and state: requests in, transactions out. Knows no socket and no file.
-        .target(name: "Replica", dependencies: ["Jute", "Zab", "ZnodeTree"], swiftSettings: strict),
+        .target(
+            name: "Replica", dependencies: ["Jute", "Zab", "ZnodeTree"], swiftSettings: strict),
         // MARK: Drivers: each knows one part of the world and none of the others.
 
         // Connections between servers: election and quorum ports. Decides nothing about ZAB.

@@ -12,7 +12,7 @@ package struct OpenedNode {
     package var directory: DataDirectory
     package var log: TransactionLogBox
     package var epochs: EpochStore
-    package var hadLoss: Bool
+    package var standing: Standing
 
     /// Carries the log, which cannot be copied, to the thread that will own it.
     package final class TransactionLogBox {
@@ -98,11 +98,12 @@ extension OpenedNode {
         let standing: Standing =
             if state.loss != nil {
                 .mayHaveLost
-            } else if directory.isFresh, !mayVoteEmpty {
+            } else if directory.isFresh || directory.isUnproven, !mayVoteEmpty {
                 .empty
             } else {
                 .trusted
             }
+        if standing == .empty { try directory.noteEmptiness() }
         let epochs = try directory.epochs(
             lastZxid: state.lastLogged, afterLoss: state.loss != nil)
         if directory.identity == nil {
@@ -124,6 +125,6 @@ extension OpenedNode {
                 standing: standing, now: now),
             tree: tree, directory: directory,
             log: TransactionLogBox(directory.openLog(after: state)), epochs: epochs,
-            hadLoss: state.loss != nil)
+            standing: standing)
     }
 }

@@ -25,6 +25,9 @@ package final class Replica {
 
     package internal(set) var peer: Peer
     package let served: ServedTree
+    /// Role and phase as far as their effects are performed: the core may be a step ahead, with
+    /// transactions that are not applied yet.
+    package internal(set) var status: Status
     let options: Options
     unowned let environment: any ReplicaEnvironment
     var random: any RandomNumberGenerator & Sendable
@@ -85,6 +88,7 @@ package final class Replica {
         random: any RandomNumberGenerator & Sendable, clock: Int64
     ) {
         self.peer = peer
+        status = peer.status
         var tree = tree
         tree.setConfig(
             text: peer.state.ensemble.configText, version: peer.state.ensemble.configVersion,
