@@ -43,9 +43,6 @@ let package = Package(
         // Drives protocol and state: requests in, transactions out. Knows no socket and no file.
         .target(
             name: "Replica", dependencies: ["Jute", "Zab", "ZnodeTree"], swiftSettings: strict),
-        // A whole ensemble in virtual time, drawn from a seed.
-        .target(name: "Simulation", dependencies: ["Jute", "Zab", heap], swiftSettings: strict),
-
         // MARK: Drivers: each knows one part of the world and none of the others.
 
         // Connections between servers: election and quorum ports. Decides nothing about ZAB.
@@ -74,6 +71,14 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // Whole ensembles in virtual time, drawn from a seed.
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Jute", "Zab", "ZnodeTree", "Replica", "Storage", "StorageTesting", "Node", heap,
+                logging,
+            ],
+            swiftSettings: strict),
         // What members tell each other over HTTP. ZAB's safety never depends on it.
         .target(
             name: "PeerHTTP", dependencies: ["Jute", nioCore, nioHTTP1, nioPosix],
@@ -111,6 +116,7 @@ let package = Package(
         .testTarget(
             name: "ZnodeTreeTests", dependencies: ["Checksum", "Jute", "ZnodeTree"],
             swiftSettings: strict),
+        .testTarget(name: "ZabTests", dependencies: ["Jute", "Zab"], swiftSettings: strict),
         .testTarget(
             name: "StorageTests",
             dependencies: ["Checksum", "Jute", "Storage", "StorageTesting"],

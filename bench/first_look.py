@@ -85,7 +85,7 @@ class Aviary:
 
     def prepare(self):
         for url in self.urls:
-            wait_until(f"{url}/readyz", lambda url=url: http("GET", f"{url}/readyz"))
+            wait_until(f"{url}/readyz", lambda url=url: http("GET", f"{url}/readyz") is not None)
         http("PUT", f"{self.urls[0]}/v1/znodes/bench", VALUE.encode())
 
     def script(self, work):
@@ -130,7 +130,7 @@ class Etcd:
 
     def prepare(self):
         put = f"{self.urls[0]}/v3/kv/put"
-        wait_until("etcd", lambda: http("POST", put, self.put_body().encode()))
+        wait_until("etcd", lambda: http("POST", put, self.put_body().encode()) is not None)
 
     def script(self, work):
         if work == "GET":

@@ -105,6 +105,9 @@ extension Connection {
     }
 
     func requestEnded() {
+        // The client left while its request waited: the library ends the connection at the resume
+        // without asking us again.
+        if case .handling = stage { loop.waiting -= 1 }
         exchange.withLock { $0.end() }
         body = []
         stage = .idle

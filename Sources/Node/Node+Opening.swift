@@ -1,30 +1,28 @@
-import Foundation
 import Jute
-import Logging
-import NIOCore
+package import Logging
 import Replica
-import Storage
-import Zab
-import ZnodeTree
+package import Storage
+package import Zab
+package import ZnodeTree
 
 /// What a start finds on the disk.
-struct OpenedNode {
-    var peer: Peer
-    var tree: DataTree
-    var directory: DataDirectory
-    var log: TransactionLogBox
-    var epochs: EpochStore
-    var hadLoss: Bool
+package struct OpenedNode {
+    package var peer: Peer
+    package var tree: DataTree
+    package var directory: DataDirectory
+    package var log: TransactionLogBox
+    package var epochs: EpochStore
+    package var hadLoss: Bool
 
     /// Carries the log, which cannot be copied, to the thread that will own it.
-    final class TransactionLogBox {
+    package final class TransactionLogBox {
         private var log: TransactionLog?
 
         init(_ log: consuming TransactionLog) {
             self.log = consume log
         }
 
-        func take() -> TransactionLog {
+        package func take() -> TransactionLog {
             guard let log = log.take() else { preconditionFailure("the log has one owner") }
             return log
         }
@@ -36,24 +34,25 @@ extension OpenedNode {
     ///
     /// - Parameters:
     ///   - settings: What the node is.
+    ///   - disk: Where its folder is.
     ///   - now: Milliseconds of the loop's clock.
     ///   - logger: Gets a line for everything that was mended.
     /// - Returns: The state, and the protocol ready to start.
     /// - Throws: One line that says what is wrong with which file.
-    static func open(
-        _ settings: NodeSettings, now: Milliseconds, logger: Logger
+    package static func open(
+        _ settings: NodeSettings, on disk: any Disk, now: Milliseconds, logger: Logger
     ) throws(NodeError) -> OpenedNode {
         do throws(StorageError) {
-            return try read(settings, now: now, logger: logger)
+            return try read(settings, disk, now: now, logger: logger)
         } catch {
             throw NodeError("\(error)")
         }
     }
 
     private static func read(
-        _ settings: NodeSettings, now: Milliseconds, logger: Logger
+        _ settings: NodeSettings, _ disk: any Disk, now: Milliseconds, logger: Logger
     ) throws(StorageError) -> OpenedNode {
-        let directory = try DataDirectory(settings.directory, on: PosixDisk())
+        let directory = try DataDirectory(settings.directory, on: disk)
         if let stored = directory.myID, stored != settings.id {
             throw .layout(
                 "myid says \(stored), but the node is configured as \(settings.id)")

@@ -61,7 +61,8 @@ package final class Node: Sendable {
         _ published: StatusBox, _ batchListener: BatchListener
     ) throws(NodeError) -> (NIOLoopBound<NodeLoop>, ServedTree) {
         let now = Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
-        let opened = try OpenedNode.open(settings, now: now, logger: logger)
+        let opened = try OpenedNode.open(
+            settings, on: PosixDisk(), now: now, logger: logger)
         let inbox = Inbox(mailbox: mailbox, eventLoop: eventLoop)
         let log = LogWriter(opened.log.take()) { completion in
             switch completion {
@@ -281,15 +282,22 @@ private final class StatusBox: Sendable {
     }
 }
 
+/// Who is told at the end of each batch. Set once, before the node starts.
 private final class BatchListener: Sendable {
-    private let action = Mutex<@Sendable () -> Void>({})
+    /// A struct around the closure: a bare closure in a generic container is wrapped once more by
+    /// every access, and calling it gets slower for ever.
+    private struct Listener: Sendable {
+        var batchEnded: @Sendable () -> Void
+    }
 
-    func set(_ new: @escaping @Sendable () -> Void) {
-        action.withLock { $0 = new }
+    private let listener = Mutex(Listener(batchEnded: {}))
+
+    func set(_ action: @escaping @Sendable () -> Void) {
+        listener.withLock { $0 = Listener(batchEnded: action) }
     }
 
     func batchEnded() {
-        action.withLock { $0 }()
+        listener.withLock { $0 }.batchEnded()
     }
 }
 

@@ -191,7 +191,11 @@ extension Replica {
     }
 
     private func serveStaged() {
-        guard let state = staged.take() else { return }
+        guard var state = staged.take() else { return }
+        // The configuration is each server's own; the leader's text came with its state.
+        state.setConfig(
+            text: peer.state.ensemble.configText, version: peer.state.ensemble.configVersion,
+            mtime: environment.wallClock)
         served.write { $0 = state }
         sinceSnapshot = 0
     }

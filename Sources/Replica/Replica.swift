@@ -82,6 +82,10 @@ package final class Replica {
         random: any RandomNumberGenerator & Sendable, clock: Int64
     ) {
         self.peer = peer
+        var tree = tree
+        tree.setConfig(
+            text: peer.state.ensemble.configText, version: peer.state.ensemble.configVersion,
+            mtime: environment.wallClock)
         served = ServedTree(tree)
         self.options = options
         self.environment = environment

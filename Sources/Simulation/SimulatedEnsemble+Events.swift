@@ -17,9 +17,7 @@ extension SimulatedEnsemble {
             closed(connection, atLeader: atLeader)
         case .tick(let id, let life):
             step(id, life: life) { $0.tick(now: now) }
-            if let server = servers[id], server.life == life, server.peer != nil {
-                scheduleTick(id)
-            }
+            if isRunning(id, life: life) { scheduleTick(id) }
         case .synced(let id, let life, let count, let through, let tenure):
             synced(id, life: life, count: count, through: through, tenure: tenure)
         case .installed(let id, let life):
@@ -43,12 +41,14 @@ extension SimulatedEnsemble {
 
     /// Lets a server take an input, and does what it says.
     mutating func step(_ id: PeerID, life: Int? = nil, _ input: (inout Peer) -> Void) {
-        guard let server = servers[id], var peer = server.peer else { return }
-        guard life == nil || life == server.life else { return }
-        if server.isFrozen { return }
-        input(&peer)
-        servers[id]?.peer = peer
+        guard isRunning(id, life: life), servers[id]?.isFrozen == false else { return }
+        servers[id]?.take(input)
         performEffects(of: id)
+    }
+
+    /// Whether a server is up, in the given life if one is given.
+    func isRunning(_ id: PeerID, life: Int? = nil) -> Bool {
+        servers[id]?.peer != nil && (life == nil || life == servers[id]?.life)
     }
 
     private mutating func performEffects(of id: PeerID) {

@@ -39,6 +39,10 @@ package struct SimulatedEnsemble {
         var isBroken = false
     }
 
+    /// How long a healed ensemble may take: a server may wait one initLimit for a leader that is
+    /// none, another one for a quorum that is elsewhere, and a syncLimit to notice each of them.
+    static let healingLimit: Int64 = 60_000
+
     let seed: UInt64
     var random: SeededGenerator
     let faults: Faults
@@ -134,8 +138,30 @@ package struct SimulatedEnsemble {
         try run(until: faults.chaosDuration)
         isChaotic = false
         heal()
-        try run(until: events.now + 30_000)
+        let limit = events.now + SimulatedEnsemble.healingLimit
+        repeat {
+            try run(until: events.now + 1000)
+        } while events.now < limit && !isInLine
+        try run(until: events.now + 2000)
         try checkEnd()
+    }
+
+    /// Every server is up, in line with the same leader, and has delivered what it delivered. A
+    /// learner whose connection is broken does not know it yet.
+    private var isInLine: Bool {
+        let isConnected = servers.values.allSatisfy { server in
+            server.uplink.map { connections[$0]?.isBroken == false } ?? true
+        }
+        guard isConnected else { return false }
+        let statuses = servers.values.compactMap { $0.peer?.status }
+        return statuses.count == servers.count && statuses.allSatisfy(\.isSynchronized)
+            && Set(statuses.map(\.leader)).count == 1
+            && Set(statuses.map(\.epoch)).count == 1 && largestLag < 20
+    }
+
+    private var largestLag: Int {
+        let counts = servers.values.map(\.state.transactions.count)
+        return (counts.max() ?? 0) - (counts.min() ?? 0)
     }
 
     private mutating func run(until end: Int64) throws(BrokenPromise) {
@@ -169,7 +195,7 @@ package struct SimulatedEnsemble {
             }
             guard peer.status.isSynchronized else {
                 throw BrokenPromise(
-                    description: "server \(id) is in \(peer.status) 30 s after the healing")
+                    description: "server \(id) is in \(peer.status) after the healing")
             }
             guard history.last?.zxid == lastAcknowledged || !acknowledged.isEmpty else {
                 throw BrokenPromise(description: "nothing was ever acknowledged")

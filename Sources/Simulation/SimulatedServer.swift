@@ -53,4 +53,12 @@ struct SimulatedServer {
     var isFrozen = false
     /// Ordinary transactions since the last snapshot.
     var sinceSnapshot = 0
+
+    /// Lets the peer take an input. It is moved out meanwhile: a copy of its log would cost more
+    /// than the step.
+    mutating func take(_ input: (inout Peer) -> Void) {
+        guard var peer = peer.take() else { return }
+        input(&peer)
+        self.peer = peer
+    }
 }

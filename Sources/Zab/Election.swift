@@ -136,7 +136,10 @@ struct Election: Sendable {
     private func isSettled(_ statement: Statement, among statements: [PeerID: Statement]) -> Bool {
         guard quorum.isQuorum(supporters(of: statement, among: statements)) else { return false }
         let leader = statement.vote.leader
-        if leader == id { return logicalClock == statement.electionEpoch }
+        if leader == id {
+            // They may mean the server that this one was before it lost its disk.
+            return initialVote.zxid != .untrusted && logicalClock == statement.electionEpoch
+        }
         return statements[leader]?.state == .leading
     }
 

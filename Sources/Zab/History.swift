@@ -135,16 +135,8 @@ package struct History: Sendable {
         return index > 0 && window[index - 1].zxid == zxid
     }
 
-    /// The transaction of the window that precedes `zxid`.
-    func predecessor(of zxid: Zxid) -> Zxid? {
-        let index = index(after: Zxid(rawValue: zxid.rawValue - 1))
-        return index > 0 ? window[index - 1].zxid : nil
-    }
-
-    func successor(of zxid: Zxid) -> Zxid? {
-        let index = index(after: zxid)
-        return index < window.count ? window[index].zxid : nil
-    }
+    /// Whether a state after exactly this zxid is known: that of the floor or one in the window.
+    func reaches(_ zxid: Zxid) -> Bool { zxid == floor || contains(zxid) }
 
     /// Index of the first entry with a larger zxid.
     private func index(after zxid: Zxid) -> Int {

@@ -37,8 +37,13 @@ struct Leader: Sendable {
         var observes = false
         var stage = Stage.connected
         var deadline: Milliseconds
+        /// What NEWLEADER stands behind: its acknowledgement covers everything up to here.
+        var synchronizedThrough = Zxid.zero
         /// Everything up to here is on its disk.
         var acknowledged = Zxid.zero
+        /// The proposal whose acknowledgement is due next, and since when it is awaited.
+        var awaited = Zxid.zero
+        var awaitedSince: Milliseconds = 0
         /// PINGs since UPTODATE; earlier ones are not answered.
         var pingsSent = 0
         var pingsAnswered = 0
@@ -50,6 +55,9 @@ struct Leader: Sendable {
             case .connected, .introduced, .promising, .promised: false
             }
         }
+
+        /// Whether what it acknowledges counts: only behind its acknowledgement of NEWLEADER.
+        var countsForCommit: Bool { stage == .acknowledged || stage == .active }
     }
 
     private(set) var phase = Phase.discovery
@@ -65,9 +73,7 @@ struct Leader: Sendable {
     private var promised: Set<PeerID> = []
     private var highestAcceptedEpoch: Epoch
 
-    private var nextZxid: Zxid = .zero
-    /// When each uncommitted proposal was made.
-    private var proposedAt: Deque<Milliseconds> = []
+    var nextZxid: Zxid = .zero
     private var reads = ReadRounds()
 
     private var phaseDeadline: Milliseconds
@@ -77,7 +83,7 @@ struct Leader: Sendable {
     init(_ state: inout PeerState) {
         initialEpoch = state.currentEpoch
         initialLast = state.history.lastLogged
-        highestAcceptedEpoch = state.acceptedEpoch
+        highestAcceptedEpoch = max(state.acceptedEpoch, state.highestPromiseHeard)
         phaseDeadline = state.now + state.timing.initPeriod
         nextPing = state.now + state.timing.pingInterval
         nextQuorumCheck = state.now + state.timing.tickTime
@@ -153,7 +159,7 @@ struct Leader: Sendable {
         guard let follower = followers[connection] else { return }
         switch follower.stage {
         case .connected:
-            introduce(packet, connection, &state)
+            try introduce(packet, connection, &state)
         case .promising:
             promise(packet, connection, &state)
         case .synchronizing:
@@ -161,7 +167,7 @@ struct Leader: Sendable {
         case .acknowledged, .active:
             let period = state.timing.syncPeriod
             followers[connection]?.deadline = state.now + period
-            receiveBroadcast(packet, connection, &state)
+            return receiveBroadcast(packet, connection, &state)
         case .introduced, .promised:
             close(connection, "\(packet.kind) before its turn", &state)
         }
@@ -172,7 +178,7 @@ struct Leader: Sendable {
 
     private mutating func introduce(
         _ packet: QuorumPacket, _ connection: LearnerConnection, _ state: inout PeerState
-    ) {
+    ) throws(Departure) {
         guard packet.kind == .followerInfo || packet.kind == .observerInfo else {
             return close(connection, "\(packet.kind) instead of FOLLOWERINFO", &state)
         }
@@ -189,6 +195,9 @@ struct Leader: Sendable {
             return close(connection, "its configuration is newer", &state)
         }
         let id = info.id ?? inventID()
+        guard id != state.id else {
+            return close(connection, "it has the id of this leader", &state)
+        }
         if let older = connections.first(where: { followers[$0]?.id == id }) {
             close(older, "server \(id) connected again", &state)
         }
@@ -196,9 +205,17 @@ struct Leader: Sendable {
         followers[connection]?.observes = packet.kind == .observerInfo
         followers[connection]?.stage = .introduced
         guard state.ensemble.voters.contains(id), packet.kind == .followerInfo else { return }
-        guard case .discovery = phase else { return }
-        introduced.insert(id)
-        highestAcceptedEpoch = max(highestAcceptedEpoch, packet.zxid.epoch)
+        let accepted = packet.zxid.epoch
+        state.highestPromiseHeard = max(state.highestPromiseHeard, accepted)
+        guard let epoch else {
+            introduced.insert(id)
+            highestAcceptedEpoch = max(highestAcceptedEpoch, accepted)
+            return
+        }
+        // It may never follow this leader, and would stay outside for as long as this one leads.
+        guard accepted <= epoch else {
+            throw Departure("server \(id) has promised epoch \(accepted)")
+        }
     }
 
     private mutating func inventID() -> PeerID {
@@ -345,8 +362,7 @@ struct Leader: Sendable {
                     .newLeader, zxid: Zxid(epoch: epoch, counter: 0),
                     data: state.ensemble.configText),
                 connection))
-        // What was acknowledged on an earlier connection may have been cut since.
-        followers[connection]?.acknowledged = .zero
+        followers[connection]?.synchronizedThrough = committed
         followers[connection]?.stage = .synchronizing
         followers[connection]?.deadline = state.now + state.timing.initPeriod
         guard followers[connection]?.observes == false, isEstablished else { return }
@@ -366,9 +382,17 @@ struct Leader: Sendable {
     private mutating func acknowledgeNewLeader(
         _ packet: QuorumPacket, _ connection: LearnerConnection, _ state: inout PeerState
     ) {
-        guard packet.kind == .ack, packet.zxid == epoch.map({ Zxid(epoch: $0, counter: 0) })
-        else {
+        guard packet.kind == .ack else {
             return close(connection, "\(packet.kind) instead of the ACK of NEWLEADER", &state)
+        }
+        guard packet.zxid == epoch.map({ Zxid(epoch: $0, counter: 0) }) else {
+            // The log of a Java follower before 3.8.5 may be faster than its acknowledgement of
+            // NEWLEADER (ZOOKEEPER-4685). It counts from then on.
+            return noteAcknowledgement(packet.zxid, connection, &state)
+        }
+        if let follower = followers[connection] {
+            followers[connection]?.acknowledged = max(
+                follower.acknowledged, follower.synchronizedThrough)
         }
         followers[connection]?.stage = .acknowledged
         followers[connection]?.deadline = state.now + state.timing.initPeriod
@@ -383,8 +407,10 @@ struct Leader: Sendable {
         case .ack:
             receiveAcknowledgement(packet.zxid, connection, &state)
         case .ping:
-            followers[connection]?.pingsAnswered += 1
-            confirmReads(&state)
+            if followers[connection]?.stage == .active {
+                followers[connection]?.pingsAnswered += 1
+                confirmReads(&state)
+            }
             forward(packet, connection, &state) { data throws(JuteError) in
                 .touched(try SessionTouch.list(data: data))
             }
@@ -414,6 +440,9 @@ struct Leader: Sendable {
     private mutating func receiveRequest(
         _ packet: QuorumPacket, _ connection: LearnerConnection, _ state: inout PeerState
     ) {
+        guard followers[connection]?.stage == .active else {
+            return close(connection, "REQUEST before UPTODATE", &state)
+        }
         do throws(JuteError) {
             let request = try ForwardedRequest(data: packet.data)
             if request.code == .sync {
@@ -430,6 +459,13 @@ struct Leader: Sendable {
     private mutating func receiveAcknowledgement(
         _ zxid: Zxid, _ connection: LearnerConnection, _ state: inout PeerState
     ) {
+        noteAcknowledgement(zxid, connection, &state)
+        if zxid > state.history.lastCommitted { commit(&state) }
+    }
+
+    private mutating func noteAcknowledgement(
+        _ zxid: Zxid, _ connection: LearnerConnection, _ state: inout PeerState
+    ) {
         // The second ACK of NEWLEADER, or one of an observer: neither counts.
         guard !zxid.beginsEpoch, let follower = followers[connection], !follower.observes else {
             return
@@ -438,7 +474,6 @@ struct Leader: Sendable {
             return close(connection, "ACK \(zxid) of what was never proposed", &state)
         }
         followers[connection]?.acknowledged = max(follower.acknowledged, zxid)
-        commit(&state)
     }
 
     /// The zxid that the next proposal gets, or nil while this leader may not propose.
@@ -454,7 +489,6 @@ struct Leader: Sendable {
     mutating func propose(_ proposal: Proposal, _ state: inout PeerState) {
         precondition(isEstablished && proposal.zxid == nextZxid)
         nextZxid = nextZxid.next
-        proposedAt.append(state.now)
         for connection in connections {
             guard let follower = followers[connection], follower.isForwarding, !follower.observes
             else { continue }
@@ -471,7 +505,7 @@ struct Leader: Sendable {
     private mutating func commit(_ state: inout PeerState) {
         guard isEstablished, state.history.hasUncommitted else { return }
         var acknowledged = [state.id: state.history.durable]
-        for follower in followers.values where !follower.observes {
+        for follower in followers.values where !follower.observes && follower.countsForCommit {
             if let id = follower.id { acknowledged[id] = follower.acknowledged }
         }
         let candidates = Set(acknowledged.values).sorted(by: >)
@@ -480,7 +514,6 @@ struct Leader: Sendable {
         }
         guard let limit else { return }
         while let next = state.history.firstUncommitted, next.zxid <= limit {
-            proposedAt.removeFirst()
             for connection in connections {
                 guard let follower = followers[connection], follower.isForwarding else {
                     continue
@@ -508,14 +541,15 @@ struct Leader: Sendable {
     }
 
     /// Answers the reads for which a quorum has replied to a PING sent after they came: no other
-    /// leader was established before them. A SYNC is answered on the ordered connection, behind
+    /// leader was established before them. On a connection that became active after the read, that
+    /// is any PING. A SYNC is answered on the ordered connection, behind
     /// every commit it must see.
     private mutating func confirmReads(_ state: inout PeerState) {
         let confirmed = reads.takeConfirmed { round in
             var voices: Set<PeerID> = [state.id]
-            for (connection, pings) in round.expected {
-                if let follower = followers[connection], let id = follower.id,
-                    !follower.observes, follower.pingsAnswered >= pings
+            for (connection, follower) in followers where !follower.observes {
+                if let id = follower.id,
+                    follower.pingsAnswered >= round.expected[connection] ?? 1
                 {
                     voices.insert(id)
                 }
@@ -553,17 +587,26 @@ struct Leader: Sendable {
 
     private mutating func pingFollowers(_ state: inout PeerState) {
         for connection in connections {
-            guard let follower = followers[connection], follower.isForwarding else { continue }
-            if let oldest = proposedAt.first, let first = state.history.firstUncommitted,
-                !follower.observes, follower.stage == .active,
-                follower.acknowledged < first.zxid,
-                state.now - oldest > state.timing.syncPeriod
-            {
+            guard followers[connection]?.isForwarding == true else { continue }
+            if isOverdue(connection, state) {
                 close(connection, "a proposal is unacknowledged for too long", &state)
             } else {
                 ping(connection, &state)
             }
         }
+    }
+
+    /// Whether a follower acknowledges proposals too late, whether or not a quorum goes on without
+    /// it. As exact as the interval of the PINGs.
+    private mutating func isOverdue(_ connection: LearnerConnection, _ state: PeerState) -> Bool {
+        guard let follower = followers[connection], follower.stage == .active, !follower.observes
+        else { return false }
+        guard follower.acknowledged >= follower.awaited else {
+            return state.now - follower.awaitedSince > state.timing.syncPeriod
+        }
+        followers[connection]?.awaited = state.history.lastLogged
+        followers[connection]?.awaitedSince = state.now
+        return false
     }
 
     private mutating func ping(_ connection: LearnerConnection, _ state: inout PeerState) {

@@ -48,15 +48,15 @@ struct Learner: Sendable {
     /// The last transaction acknowledged to this leader.
     private var acknowledged: Zxid
     private var deadline: Milliseconds
-    private let connectUntil: Milliseconds
+    private var connectUntil: Milliseconds
 
     init(leader: PeerID, observes: Bool, state: inout PeerState) {
         self.leader = leader
         self.observes = observes
         commitReceived = state.history.lastCommitted
         acknowledged = state.history.lastCommitted
-        connectUntil = state.now + state.timing.initPeriod
-        deadline = connectUntil
+        connectUntil = state.now + state.timing.leaderConnectPeriod
+        deadline = state.now + state.timing.initPeriod
         state.perform(.connect(to: leader))
     }
 
@@ -70,6 +70,14 @@ struct Learner: Sendable {
         case .connecting, .discovery, .choosing: .discovery
         case .synchronization: .synchronization
         case .broadcast: .broadcast
+        }
+    }
+
+    /// The epoch of the leader, once it has said it.
+    var epoch: Epoch? {
+        switch phase {
+        case .connecting, .discovery: nil
+        case .choosing(let epoch), .synchronization(let epoch, _), .broadcast(let epoch): epoch
         }
     }
 
@@ -141,7 +149,8 @@ struct Learner: Sendable {
             throw Departure("\(packet.kind) instead of LEADERINFO")
         }
         let epoch = packet.zxid.epoch
-        guard epoch >= state.acceptedEpoch else {
+        // An observer's promise counted for nobody, so it may follow an older leader after all.
+        guard epoch >= (observes ? state.currentEpoch : state.acceptedEpoch) else {
             throw Departure("leader's epoch \(epoch) is older than \(state.acceptedEpoch)")
         }
         // Only a promise made now counts for the leader: one made before may have been made to
@@ -174,17 +183,16 @@ struct Learner: Sendable {
             commitReceived = state.history.lastLogged
             phase = .synchronization(epoch, .collecting)
         case .trunc:
-            guard packet.zxid >= state.history.lastCommitted, !state.needsSnapshot else {
-                // What is committed here is not in the leader's history, or the log does not
-                // reach back: only the whole state can help.
-                state.needsSnapshot = true
-                throw Departure("TRUNC to \(packet.zxid), before what is committed here")
+            guard packet.zxid >= state.history.lastCommitted, state.history.reaches(packet.zxid)
+            else {
+                // What is committed here is not in the leader's history, or what the leader
+                // counts on is not here.
+                return try askForSnapshot(
+                    "TRUNC to \(packet.zxid), where this log cannot be cut", &state)
             }
             synchronizedBy = .trunc
             phase = .synchronization(epoch, .truncating)
-            state.tenure += 1
-            state.perform(.truncateLog(after: packet.zxid))
-            state.history.truncate(after: packet.zxid)
+            state.truncate(after: packet.zxid)
             commitReceived = state.history.lastLogged
         case .snap:
             synchronizedBy = .snap
@@ -201,6 +209,24 @@ struct Learner: Sendable {
         }
     }
 
+    /// The histories cannot be brought in line like this: asks the same leader for its whole
+    /// state.
+    ///
+    /// An election would not do: the promise just made counts only while this leader leads, and
+    /// without it there may be no quorum for another one.
+    private mutating func askForSnapshot(
+        _ reason: String, _ state: inout PeerState
+    ) throws(Departure) {
+        guard !state.needsSnapshot, !hasSnapshot else { throw Departure(reason) }
+        state.needsSnapshot = true
+        state.perform(.disconnectFromLeader)
+        waiting = []
+        synchronizedBy = nil
+        connectUntil = state.now + state.timing.leaderConnectPeriod
+        deadline = state.now + state.timing.initPeriod
+        phase = .connecting(retryAt: state.now + state.timing.leaderConnectDelay)
+    }
+
     /// Packets between the first one and UPTODATE.
     private mutating func synchronize(
         _ packet: QuorumPacket, _ epoch: Epoch, _ state: inout PeerState
@@ -210,7 +236,7 @@ struct Learner: Sendable {
             try take(proposal(packet), &state)
         case .commit, .commitAndActivate:
             try commit(packet.zxid, &state)
-        case .inform:
+        case .inform, .informAndActivate:
             let proposal = try proposal(packet)
             try take(proposal, &state)
             try commit(proposal.zxid, &state)
@@ -233,8 +259,14 @@ struct Learner: Sendable {
     }
 
     private func proposal(_ packet: QuorumPacket) throws(Departure) -> Proposal {
-        guard let payload = packet.data else { throw Departure("\(packet.kind) without data") }
-        return Proposal(zxid: packet.zxid, payload: payload)
+        guard let data = packet.data else { throw Departure("\(packet.kind) without data") }
+        guard packet.kind == .informAndActivate else {
+            return Proposal(zxid: packet.zxid, payload: data)
+        }
+        // The id of the designated leader stands before the transaction. With reconfiguration
+        // off nobody acts on it (ZOOKEEPER-3829).
+        guard data.count > 8 else { throw Departure("\(packet.kind) is too short") }
+        return Proposal(zxid: packet.zxid, payload: Array(data.dropFirst(8)))
     }
 
     /// Takes a proposal of the synchronization into the log, or behind the snapshot.
@@ -243,8 +275,14 @@ struct Learner: Sendable {
     ) throws(Departure) {
         let last = behindSnapshot.last?.zxid ?? state.history.lastLogged
         if proposal.zxid <= last, hasSnapshot, behindSnapshot.isEmpty { return }
+        guard proposal.zxid.epoch <= epoch ?? .max else {
+            throw Departure("PROPOSAL \(proposal.zxid) is of a later epoch than its leader")
+        }
         guard proposal.zxid.directlyFollows(last) else {
-            throw Departure("PROPOSAL \(proposal.zxid) leaves a gap after \(last)")
+            // Another attempt would bring the same: the leader's window has a hole
+            // (ZOOKEEPER-4925, -2846).
+            return try askForSnapshot(
+                "PROPOSAL \(proposal.zxid) leaves a gap after \(last)", &state)
         }
         if isBeforeInstallation {
             behindSnapshot.append(proposal)
@@ -333,8 +371,7 @@ struct Learner: Sendable {
     mutating func truncated(_ succeeded: Bool, _ state: inout PeerState) throws(Departure) {
         guard case .synchronization(let epoch, .truncating) = phase else { return }
         guard succeeded else {
-            state.needsSnapshot = true
-            throw Departure("the log could not be cut")
+            return try askForSnapshot("the log could not be cut", &state)
         }
         phase = .synchronization(epoch, .collecting)
         try receiveWaiting(&state)
@@ -379,7 +416,7 @@ struct Learner: Sendable {
             try takeLive(proposal(packet), &state)
         case .commit, .commitAndActivate:
             try commitLive(packet.zxid, &state)
-        case .inform:
+        case .inform, .informAndActivate:
             let proposal = try proposal(packet)
             try takeLive(proposal, &state)
             try commitLive(proposal.zxid, &state)
@@ -401,9 +438,11 @@ struct Learner: Sendable {
     private mutating func takeLive(
         _ proposal: Proposal, _ state: inout PeerState
     ) throws(Departure) {
-        guard proposal.zxid.directlyFollows(state.history.lastLogged) else {
+        guard proposal.zxid.epoch == epoch,
+            proposal.zxid.directlyFollows(state.history.lastLogged)
+        else {
             throw Departure(
-                "PROPOSAL \(proposal.zxid) leaves a gap after \(state.history.lastLogged)")
+                "PROPOSAL \(proposal.zxid) cannot follow \(state.history.lastLogged)")
         }
         state.append(proposal)
     }

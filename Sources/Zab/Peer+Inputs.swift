@@ -25,7 +25,11 @@ extension Peer {
         withElection { election, state in
             election.receive(notification, from: sender, now: state.now)
         }
-        if isLooking, notification.state == .looking, notification.electionEpoch < logicalClock {
+        // Only a voter's round means something to a voter: it answers everything that an observer
+        // sends, so an observer that answered in turn would never be done.
+        if isLooking, state.isVoter, notification.state == .looking,
+            notification.electionEpoch < logicalClock
+        {
             answer(sender)
         }
     }
@@ -44,6 +48,7 @@ extension Peer {
     /// The log was cut as `truncateLog` asked, or cannot be.
     package mutating func truncated(succeeded: Bool, now: Milliseconds) {
         state.now = now
+        state.truncated(succeeded)
         withLearner { learner, state throws(Departure) in
             try learner.truncated(succeeded, &state)
         }

@@ -22,6 +22,8 @@ package struct Peer: Sendable {
     /// The vote that this server settled on, while it is not looking.
     private var settledVote: Vote?
     private let observes: Bool
+    /// For a server with an empty disk: when it may vote if nobody contradicts.
+    private var allEmptyAt: Milliseconds?
 
     private var reported: Status?
 
@@ -61,7 +63,7 @@ package struct Peer: Sendable {
     package var nextDeadline: Milliseconds {
         switch role {
         case .draining: .max
-        case .looking(let election): election.nextDeadline
+        case .looking(let election): min(election.nextDeadline, allEmptyAt ?? .max)
         case .following(let learner): learner.nextDeadline
         case .leading(let leader): leader.nextDeadline
         }
@@ -70,11 +72,17 @@ package struct Peer: Sendable {
     /// Begins the first election.
     package mutating func start(now: Milliseconds) {
         state.now = now
+        // Nobody else could have seen what this disk held.
+        if state.standing == .empty, state.ensemble.voters == [state.id] { trust() }
         look()
     }
 
     package mutating func tick(now: Milliseconds) {
         state.now = now
+        if isLooking, let allEmptyAt, now >= allEmptyAt {
+            trust()
+            look()
+        }
         withElection { election, state in election.tick(state.now) }
         withLearner { learner, state throws(Departure) in try learner.tick(&state) }
         withLeader { leader, state throws(Departure) in try leader.tick(&state) }
@@ -87,7 +95,7 @@ package struct Peer: Sendable {
         case .following(let learner):
             Status(
                 role: observes ? .observing : .following, phase: learner.statusPhase,
-                leader: learner.leader, epoch: state.acceptedEpoch,
+                leader: learner.leader, epoch: learner.epoch ?? state.acceptedEpoch,
                 synchronizedBy: learner.synchronizedBy)
         case .leading(let leader):
             Status(
@@ -114,20 +122,29 @@ package struct Peer: Sendable {
         if let decision = election.decision { settle(decision) }
     }
 
-    /// A server with an empty disk hears of another voter; with the last one it becomes a voter
-    /// itself.
+    /// A server with an empty disk hears of another voter. Once all of them are empty it asks
+    /// again, and becomes a voter unless one contradicts: the first thing heard from a server can
+    /// be what it said before this disk was emptied (reference section 2.3).
     mutating func hear(_ notification: Notification, from sender: PeerID) {
         guard case .empty(var heard) = state.standing else { return }
-        if notification.state == .looking, notification.zxid <= .zero, notification.peerEpoch <= 0 {
-            heard.insert(sender)
-        } else {
-            heard.remove(sender)
-        }
+        let isEmpty =
+            notification.state == .looking && notification.zxid <= .zero
+            && (Vote.emptyEpoch...0).contains(notification.peerEpoch)
+        if isEmpty { heard.insert(sender) } else { heard.remove(sender) }
         state.standing = .empty(heard: heard)
-        guard heard.isSuperset(of: state.ensemble.voters.subtracting([state.id])) else { return }
+        guard heard.isSuperset(of: state.ensemble.voters.subtracting([state.id])) else {
+            allEmptyAt = nil
+            return
+        }
+        guard allEmptyAt == nil else { return }
+        allEmptyAt = state.now + state.timing.finalizeWait
+        for voter in state.ensemble.sortedVoters where voter != state.id { answer(voter) }
+    }
+
+    /// The empty history of this server is the right one.
+    private mutating func trust() {
         state.standing = .trusted
-        state.needsSnapshot = false
-        look()
+        allEmptyAt = nil
     }
 
     mutating func withLearner(
@@ -192,15 +209,11 @@ package struct Peer: Sendable {
 
     private mutating func look() {
         logicalClock += 1
-        let vote: Vote
-        if !state.isVoter {
-            vote = .none
-        } else if state.standing == .trusted {
-            vote = Vote(
-                leader: state.id, zxid: state.history.lastLogged, peerEpoch: state.currentEpoch)
-        } else {
-            vote = Vote(leader: state.id, zxid: .untrusted, peerEpoch: -1)
-        }
+        // What was heard in an earlier election may have changed since.
+        if case .empty = state.standing { state.standing = .empty }
+        allEmptyAt = nil
+        state.needsSnapshot = state.standing != .trusted
+        let vote = initialVote
         role = .looking(
             Election(
                 id: state.id, quorum: state.ensemble.quorum, timing: state.timing,
@@ -209,7 +222,20 @@ package struct Peer: Sendable {
         withElection { _, _ in }
     }
 
+    private var initialVote: Vote {
+        guard state.isVoter else { return .none }
+        return switch state.standing {
+        case .trusted:
+            Vote(leader: state.id, zxid: state.history.lastLogged, peerEpoch: state.currentEpoch)
+        case .empty:
+            Vote(leader: state.id, zxid: .untrusted, peerEpoch: Vote.emptyEpoch)
+        case .mayHaveLost:
+            Vote(leader: state.id, zxid: .untrusted, peerEpoch: Vote.lostEpoch)
+        }
+    }
+
     private mutating func settle(_ vote: Vote) {
+        precondition(vote.leader != state.id || state.standing == .trusted)
         settledVote = vote
         if vote.leader == state.id {
             role = .leading(Leader(&state))

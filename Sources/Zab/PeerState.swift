@@ -26,6 +26,9 @@ package struct PeerState: Sendable {
     package internal(set) var acceptedEpoch: Epoch
     /// The epoch whose leader's history this server holds. Invariant: `<= acceptedEpoch`.
     package internal(set) var currentEpoch: Epoch
+    /// The highest acceptedEpoch that a voter named in FOLLOWERINFO: the next epoch of this server
+    /// has to be above it.
+    var highestPromiseHeard: Epoch = 0
     /// Numbers the spans of log appends: a completion of an earlier one means nothing any more.
     package internal(set) var tenure = 0
     /// The log cannot be brought in line by cutting: ask for the whole state.
@@ -35,6 +38,9 @@ package struct PeerState: Sendable {
     var effects: [Effect] = []
 
     var isVoter: Bool { ensemble.voters.contains(id) }
+
+    /// The history before a truncation that the disk has not confirmed yet.
+    var untruncated: History?
 
     mutating func perform(_ effect: Effect) {
         effects.append(effect)
@@ -56,6 +62,21 @@ package struct PeerState: Sendable {
     mutating func append(_ proposal: Proposal) {
         history.append(proposal)
         perform(.append(proposal, tenure: tenure))
+    }
+
+    /// Begins to cut the log, in memory at once.
+    mutating func truncate(after zxid: Zxid) {
+        untruncated = history
+        tenure += 1
+        perform(.truncateLog(after: zxid))
+        history.truncate(after: zxid)
+    }
+
+    /// The disk has cut the log, or still holds all of it: the two must agree, whatever this
+    /// server does by now.
+    mutating func truncated(_ succeeded: Bool) {
+        if !succeeded, let untruncated { history = untruncated }
+        untruncated = nil
     }
 
     mutating func deliverNext() {

@@ -4,7 +4,7 @@ import Jute
 enum SyncPlan: Equatable {
     /// Send what follows the learner's last zxid. `zxid` is what the DIFF packet says.
     case diff(zxid: Zxid, after: Zxid)
-    /// Let the learner cut its log after `zxid`, then send what follows.
+    /// Let the learner cut its log after `zxid`, which is then all that this history holds.
     case trunc(Zxid)
     /// Send the whole state.
     case snap
@@ -30,16 +30,13 @@ enum SyncPlan: Equatable {
         if committed.beginsEpoch { return .snap }
         if last > committed { return last.beginsEpoch ? .snap : .trunc(committed) }
         guard last >= history.floor else { return .snap }
-        if history.contains(last) || last == history.floor || last.beginsEpoch {
+        if history.reaches(last) || last.beginsEpoch {
             return .diff(zxid: committed, after: last)
         }
-        // The learner logged something that this history never had. A truncation must not cross
-        // an epoch.
-        if let next = history.successor(of: last), next.epoch == last.epoch,
-            let kept = history.predecessor(of: last)
-        {
-            return .trunc(kept)
-        }
+        // The learner logged something that this history never had. Within an epoch there are no
+        // gaps, so what follows here is of a later epoch, and the original sends its state then.
+        // A TRUNC that more follows would also leave a hole in the window of a Java learner,
+        // which it hands on as a leader (ZOOKEEPER-4925).
         return .snap
     }
 }

@@ -21,6 +21,10 @@ package struct Timing: Equatable, Sendable {
     /// Pause between two attempts to reach a leader that may not listen yet.
     package var leaderConnectDelay: Milliseconds = 25
 
+    /// How long a leader that refuses connections is tried: it may have decided a little later
+    /// than its followers, or not at all.
+    package var leaderConnectPeriod: Milliseconds = 2000
+
     package init() {}
 
     var initPeriod: Milliseconds { tickTime * initLimit }

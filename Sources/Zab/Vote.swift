@@ -18,6 +18,12 @@ package struct Vote: Equatable, Sendable {
     package static let none = Vote(
         leader: .min, zxid: Zxid(rawValue: .min), peerEpoch: .min)
 
+    /// The epoch beside an untrusted zxid of a server whose disk is empty, as in the original.
+    static let emptyEpoch: Epoch = -1
+    /// The epoch beside an untrusted zxid of a server that may have lost something. It is not
+    /// that of an empty server: for those nobody may have anything.
+    static let lostEpoch: Epoch = -2
+
     /// Total order predicate: the epoch first, then the zxid, then the server id.
     ///
     /// - Source: quorum protocol reference, section 3.3; ZOOKEEPER-1154, -1156.

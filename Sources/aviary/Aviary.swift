@@ -16,7 +16,7 @@ enum Build {
 }
 
 /// Ends the program after one clear line.
-func fail(_ reason: some CustomStringConvertible) -> Never {
+func fail(_ reason: any Error) -> Never {
     FileHandle.standardError.write(Data("aviary: \(reason)\n".utf8))
     exit(1)
 }

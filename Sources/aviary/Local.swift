@@ -29,18 +29,19 @@ struct Local: AsyncParsableCommand {
         ports.http = httpPort
         ports.quorum = quorumPort
         ports.election = electionPort
+        guard let executable = Bundle.main.executablePath else {
+            throw ValidationError("cannot find out where this program is")
+        }
+        let stoppedAsAsked: Bool
         do throws(LocalEnsembleError) {
             let ensemble = try LocalEnsemble(nodes: nodes, root: data, ports: ports)
             try ensemble.prepare()
-            guard let executable = Bundle.main.executablePath else {
-                fail("cannot find out where this program is")
-            }
-            let ended = try await ensemble.run(
+            stoppedAsAsked = try await ensemble.run(
                 executable: executable, until: { await signals.wait() },
                 show: { line in FileHandle.standardOutput.write(Data((line + "\n").utf8)) })
-            if !ended { throw ExitCode.failure }
         } catch {
             fail(error)
         }
+        if !stoppedAsAsked { throw ExitCode.failure }
     }
 }

@@ -62,24 +62,30 @@ extension PeerAddress {
     }
 }
 
-extension Ensemble {
-    fileprivate init(_ configuration: Configuration) {
+extension QuorumVerifier {
+    init(_ configuration: Configuration) {
         let ensemble = configuration.ensemble
-        let voters =
-            ensemble.members.isEmpty ? [configuration.myID] : ensemble.voters.map(\.id)
-        let quorum: QuorumVerifier
         if let hierarchy = ensemble.hierarchy {
             var groups: [Int64: Set<PeerID>] = [:]
             for (peer, group) in hierarchy.groups {
                 groups[Int64(group), default: []].insert(peer)
             }
-            quorum = .hierarchical(
+            self = .hierarchical(
                 groups: groups, weights: hierarchy.weights.mapValues(Int64.init))
+        } else if ensemble.members.isEmpty {
+            self = .majority(voters: [configuration.myID])
         } else {
-            quorum = .majority(voters: Set(voters))
+            self = .majority(voters: Set(ensemble.voters.map(\.id)))
         }
+    }
+}
+
+extension Ensemble {
+    fileprivate init(_ configuration: Configuration) {
+        let ensemble = configuration.ensemble
         self.init(
-            quorum: quorum, observers: Set(ensemble.observers.map(\.id)),
+            quorum: QuorumVerifier(configuration),
+            observers: Set(ensemble.observers.map(\.id)),
             configText: Array(ensemble.text(version: 0).utf8))
     }
 }
@@ -103,7 +109,6 @@ extension Replica.Options {
             clamping: configuration.sessions.maximumTimeout.milliseconds)
         snapCount = configuration.snapshots.transactions
         extendedTypes = configuration.extendedTypesEnabled
-        preparer.access.skipACL = configuration.skipsACL
     }
 }
 

@@ -69,6 +69,8 @@ import Testing
             #expect(try staying.response()?.text == "released")
             #expect(handler.gone == 1)
             try eventually { server.statistics.connections == 1 }
+            // One that is still counted would keep the server from stopping.
+            try eventually { server.statistics.waiting == 0 }
         }
     }
 

@@ -3,6 +3,7 @@
 import base64
 import concurrent.futures
 import json
+import itertools
 import re
 
 import pytest
@@ -25,11 +26,14 @@ def http(ensemble):
         yield client
 
 
+_numbers = itertools.count()
+
+
 @pytest.fixture
 def base(http, request):
     """An empty znode of the test's own."""
     name = re.sub(r"\W", "-", request.node.name)[:80]
-    path = f"/{name}"
+    path = f"/{name}-{next(_numbers)}"
     http.put(znode(path)).expect(201)
     return path
 

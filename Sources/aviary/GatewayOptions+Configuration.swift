@@ -1,0 +1,32 @@
+import Configuration
+import Gateway
+import HTTPServer
+import Zab
+
+extension GatewayOptions {
+    init(_ configuration: Configuration) {
+        self.init()
+        let http = configuration.http
+        requestTimeout = http.requestTimeout
+        token = http.token.map(AdminToken.init)
+        isLoopback = http.address.isLoopback
+        hosts = http.hosts
+        origins = http.corsOrigins
+        superDigest = configuration.superDigest
+        extendedTypes = configuration.extendedTypesEnabled
+        sessionTimeout =
+            configuration.sessions.minimumTimeout...configuration.sessions.maximumTimeout
+        clusterID = configuration.clusterID
+        quorum = QuorumVerifier(configuration)
+        dataDirectory = configuration.dataDirectory
+        version = Build.version
+        libraryVersions = [("libmicrohttpd", HTTPServer.libraryVersion)]
+        members = configuration.ensemble.members.map { member in
+            Member(
+                id: member.id, isObserver: member.role == .observer,
+                quorumAddress: "\(member.quorumAddress)",
+                electionAddress: "\(member.electionAddress)")
+        }
+        if members.isEmpty { members = [Member(id: configuration.myID)] }
+    }
+}

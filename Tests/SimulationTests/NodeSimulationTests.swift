@@ -1,0 +1,44 @@
+import Simulation
+import Testing
+
+/// Whole nodes, storage and request pipeline included. `AVIARY_SEED=n` replays one run.
+@Suite struct NodeSimulationTests {
+    static var seeds: [UInt64] {
+        if let seed = AgreementTests.environment("AVIARY_SEED").flatMap(UInt64.init) {
+            return [seed]
+        }
+        return Array(
+            1...(AgreementTests.environment("AVIARY_NODE_SEEDS").flatMap(UInt64.init) ?? 60))
+    }
+
+    @Test(arguments: seeds)
+    func `what clients were told is what is there`(seed: UInt64) {
+        let simulation = NodeSimulation(
+            seed: seed, keepsTrace: AgreementTests.environment("AVIARY_SEED") != nil)
+        do {
+            try simulation.run()
+        } catch {
+            for line in simulation.trace { print(line) }
+            Issue.record(
+                "\(error); replay with AVIARY_SEED=\(seed) swift test --filter NodeSimulation")
+        }
+    }
+}
+
+/// The runs would prove nothing if nothing happened in them.
+@Suite struct NodeSimulationCoverageTests {
+    @Test func `writes are acknowledged, denied and lost sight of`() throws {
+        var total = NodeSimulation.Counters()
+        for seed in UInt64(1)...8 {
+            let simulation = NodeSimulation(seed: seed)
+            try simulation.run()
+            total += simulation.counters
+        }
+        print(total)
+        #expect(total.acknowledged > 200)
+        #expect(total.denied > 0)
+        #expect(total.reads > 50)
+        #expect(total.crashes > 20)
+        #expect(total.snapshots > 0)
+    }
+}
