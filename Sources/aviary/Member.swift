@@ -7,6 +7,7 @@ import Node
 /// A running node with its HTTP port.
 struct Member {
     private let node: Node
+    private let gateway: Gateway
     private let server: HTTPServer
 
     /// Opens the data, the ports to the other servers and the HTTP port, in this order.
@@ -31,14 +32,16 @@ struct Member {
             await node.stop()
             throw error
         }
+        gateway.start()
         logger.info(
             "serving HTTP on \(configuration.http.address.host):\(server.port)")
-        return Member(node: node, server: server)
+        return Member(node: node, gateway: gateway, server: server)
     }
 
     /// Answers everybody who waits, then closes everything.
     func stop() async {
         server.stop()
+        await gateway.stop()
         await node.stop()
     }
 }
