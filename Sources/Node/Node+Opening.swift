@@ -49,6 +49,15 @@ extension OpenedNode {
         }
     }
 
+    private static func writeFirstSnapshot(
+        of tree: DataTree, in directory: DataDirectory
+    ) throws(StorageError) {
+        var writer = try directory.snapshots.begin(.zero)
+        var serializer = SnapshotSerializer(view: tree)
+        while let chunk = serializer.next() { try writer.append(chunk) }
+        try writer.finish(digest: SnapshotDigest(zxid: .zero, digest: tree.digest))
+    }
+
     private static func read(
         _ settings: NodeSettings, _ disk: any Disk, now: Milliseconds, logger: Logger
     ) throws(StorageError) -> OpenedNode {
@@ -104,6 +113,10 @@ extension OpenedNode {
                 .trusted
             }
         if standing == .empty { try directory.noteEmptiness() }
+        if state.snapshot == nil, state.lastLogged == .zero {
+            // The original does not open a log that no snapshot begins.
+            try writeFirstSnapshot(of: tree, in: directory)
+        }
         let epochs = try directory.epochs(
             lastZxid: state.lastLogged, afterLoss: state.loss != nil)
         if directory.identity == nil {

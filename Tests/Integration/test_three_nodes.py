@@ -36,6 +36,10 @@ def test_all_members_tell_the_same_of_the_cluster(make_ensemble):
     ensemble = make_ensemble()
     leader = ensemble.leader()
     for member in ensemble:
+        eventually(
+            lambda member=member: member.cluster()["failureTolerance"] == 1,
+            f"{member.id} has heard of all",
+        )
         cluster = member.cluster()
         assert cluster["leader"] == leader.id
         assert cluster["healthy"] is True
