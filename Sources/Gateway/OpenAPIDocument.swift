@@ -1,3 +1,2572 @@
+// swift-format-ignore-file
+// Written by scripts/generate-openapi from openapi/aviary.yaml: change that.
+
+/// The machine-readable form of the contract.
 enum OpenAPIDocument {
-    static let json: [UInt8] = Array("{}".utf8)
+    static let json = Array(text.utf8)
+
+    private static let text = ##"""
+{
+ "openapi": "3.1.0",
+ "info": {
+  "title": "Aviary",
+  "version": "0.1.0",
+  "summary": "ZooKeeper you can curl.",
+  "description": "The part of the HTTP contract that this version has. What is not listed here answers\n501 `unimplemented` with nothing applied, also when only a header or parameter of it is used.\n\nAny node of the ensemble answers any request. A zxid is 16 lower-case hex digits; input also\ntakes `0x100000007`. Times are milliseconds since 1970. Durations on input are `30s`, `500ms`,\n`5m`, `2h`, `7d` or a number of seconds. Unknown and repeated parameters are refused.\n",
+  "license": {
+   "name": "Apache-2.0",
+   "identifier": "Apache-2.0"
+  }
+ },
+ "servers": [
+  {
+   "url": "http://127.0.0.1:7181"
+  }
+ ],
+ "security": [
+  {},
+  {
+   "digest": []
+  },
+  {
+   "admin": []
+  }
+ ],
+ "tags": [
+  {
+   "name": "data",
+   "description": "Znodes, their children and their access control lists."
+  },
+  {
+   "name": "sessions",
+   "description": "What ephemeral znodes live by."
+  },
+  {
+   "name": "cluster",
+   "description": "The ensemble, this node, health and metrics."
+  }
+ ],
+ "paths": {
+  "/v1/znodes/{path}": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/path"
+    },
+    {
+     "$ref": "#/components/parameters/requestID"
+    },
+    {
+     "$ref": "#/components/parameters/session"
+    }
+   ],
+   "get": {
+    "tags": [
+     "data"
+    ],
+    "operationId": "readZnode",
+    "summary": "A znode's value and stat.",
+    "description": "JSON unless `raw` or `Accept: application/octet-stream` asks for the bytes alone, which come\nwith the stat in headers `Aviary-Stat-*`.\n",
+    "parameters": [
+     {
+      "$ref": "#/components/parameters/raw"
+     },
+     {
+      "$ref": "#/components/parameters/encoding"
+     },
+     {
+      "$ref": "#/components/parameters/consistency"
+     },
+     {
+      "$ref": "#/components/parameters/minZxid"
+     },
+     {
+      "$ref": "#/components/parameters/ifNoneMatch"
+     },
+     {
+      "$ref": "#/components/parameters/ifMatchRead"
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "The znode.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "ETag": {
+        "$ref": "#/components/headers/etag"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Znode"
+        }
+       },
+       "application/octet-stream": {
+        "schema": {
+         "type": "string",
+         "format": "binary"
+        }
+       }
+      }
+     },
+     "304": {
+      "$ref": "#/components/responses/NotModified"
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "412": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "501": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     }
+    }
+   },
+   "head": {
+    "tags": [
+     "data"
+    ],
+    "operationId": "readZnodeHead",
+    "summary": "As GET, with the stat in headers and no body.",
+    "parameters": [
+     {
+      "$ref": "#/components/parameters/raw"
+     },
+     {
+      "$ref": "#/components/parameters/encoding"
+     },
+     {
+      "$ref": "#/components/parameters/consistency"
+     },
+     {
+      "$ref": "#/components/parameters/minZxid"
+     },
+     {
+      "$ref": "#/components/parameters/ifNoneMatch"
+     },
+     {
+      "$ref": "#/components/parameters/ifMatchRead"
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "The znode is there.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "ETag": {
+        "$ref": "#/components/headers/etag"
+       },
+       "Aviary-Stat-Version": {
+        "schema": {
+         "type": "integer",
+         "format": "int32"
+        }
+       },
+       "Aviary-Stat-Czxid": {
+        "schema": {
+         "$ref": "#/components/schemas/Zxid"
+        }
+       },
+       "Aviary-Stat-Mzxid": {
+        "schema": {
+         "$ref": "#/components/schemas/Zxid"
+        }
+       },
+       "Aviary-Stat-Pzxid": {
+        "schema": {
+         "$ref": "#/components/schemas/Zxid"
+        }
+       },
+       "Aviary-Stat-Ctime": {
+        "schema": {
+         "type": "integer",
+         "format": "int64"
+        }
+       },
+       "Aviary-Stat-Mtime": {
+        "schema": {
+         "type": "integer",
+         "format": "int64"
+        }
+       },
+       "Aviary-Stat-Cversion": {
+        "schema": {
+         "type": "integer",
+         "format": "int32"
+        }
+       },
+       "Aviary-Stat-Aversion": {
+        "schema": {
+         "type": "integer",
+         "format": "int32"
+        }
+       },
+       "Aviary-Stat-Ephemeral-Owner": {
+        "schema": {
+         "$ref": "#/components/schemas/SessionID"
+        }
+       },
+       "Aviary-Stat-Data-Length": {
+        "schema": {
+         "type": "integer",
+         "format": "int32"
+        }
+       },
+       "Aviary-Stat-Num-Children": {
+        "schema": {
+         "type": "integer",
+         "format": "int32"
+        }
+       },
+       "Aviary-Stat-Mode": {
+        "schema": {
+         "$ref": "#/components/schemas/Mode"
+        }
+       },
+       "Aviary-Stat-Ttl-Ms": {
+        "schema": {
+         "type": "integer",
+         "format": "int64"
+        }
+       }
+      }
+     },
+     "304": {
+      "$ref": "#/components/responses/NotModified"
+     },
+     "404": {
+      "description": "There is no such znode."
+     },
+     "503": {
+      "description": "Nothing can be served now."
+     }
+    }
+   },
+   "put": {
+    "tags": [
+     "data"
+    ],
+    "operationId": "putZnode",
+    "summary": "Create or replace a znode.",
+    "description": "The body is the value, whatever its type; only `application/vnd.aviary.znode+json` is an\nenvelope. `mode`, `ttl` and `acl` apply to a creation: another mode on an existing znode is\n409 `mode-mismatch`, an ACL or TTL on one is 400.\n",
+    "parameters": [
+     {
+      "$ref": "#/components/parameters/parents"
+     },
+     {
+      "$ref": "#/components/parameters/mode"
+     },
+     {
+      "$ref": "#/components/parameters/ttl"
+     },
+     {
+      "$ref": "#/components/parameters/version"
+     },
+     {
+      "$ref": "#/components/parameters/ifMatch"
+     },
+     {
+      "$ref": "#/components/parameters/createOnly"
+     }
+    ],
+    "requestBody": {
+     "$ref": "#/components/requestBodies/Value"
+    },
+    "responses": {
+     "200": {
+      "$ref": "#/components/responses/Written"
+     },
+     "201": {
+      "$ref": "#/components/responses/Created"
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "409": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "412": {
+      "$ref": "#/components/responses/PreconditionFailed"
+     },
+     "413": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "415": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "501": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "504": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "507": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   },
+   "post": {
+    "tags": [
+     "data"
+    ],
+    "operationId": "createChild",
+    "summary": "Create a child, with a number in its name if wanted.",
+    "parameters": [
+     {
+      "name": "name",
+      "in": "query",
+      "required": true,
+      "description": "The child's name, or what comes before the ten digits.",
+      "schema": {
+       "type": "string",
+       "minLength": 1
+      }
+     },
+     {
+      "name": "sequential",
+      "in": "query",
+      "description": "Whether the parent's counter is appended as ten digits.",
+      "schema": {
+       "$ref": "#/components/schemas/Flag"
+      }
+     },
+     {
+      "$ref": "#/components/parameters/parents"
+     },
+     {
+      "$ref": "#/components/parameters/mode"
+     },
+     {
+      "$ref": "#/components/parameters/ttl"
+     }
+    ],
+    "requestBody": {
+     "$ref": "#/components/requestBodies/Value"
+    },
+    "responses": {
+     "201": {
+      "$ref": "#/components/responses/Created"
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "409": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "413": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "415": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "501": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "504": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "507": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   },
+   "delete": {
+    "tags": [
+     "data"
+    ],
+    "operationId": "deleteZnode",
+    "summary": "Delete a znode, or a subtree.",
+    "parameters": [
+     {
+      "name": "recursive",
+      "in": "query",
+      "description": "Whether everything below goes with it, in one transaction.",
+      "schema": {
+       "$ref": "#/components/schemas/Flag"
+      }
+     },
+     {
+      "name": "atomic",
+      "in": "query",
+      "description": "With `recursive`: `false` deletes children first in several transactions, and takes no\ncondition.\n",
+      "schema": {
+       "$ref": "#/components/schemas/Flag",
+       "default": "true"
+      }
+     },
+     {
+      "$ref": "#/components/parameters/version"
+     },
+     {
+      "$ref": "#/components/parameters/ifMatch"
+     }
+    ],
+    "responses": {
+     "204": {
+      "description": "It is gone.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "409": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "412": {
+      "$ref": "#/components/responses/PreconditionFailed"
+     },
+     "413": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "501": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "504": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
+  "/v1/children/{path}": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/path"
+    },
+    {
+     "$ref": "#/components/parameters/requestID"
+    }
+   ],
+   "get": {
+    "tags": [
+     "data"
+    ],
+    "operationId": "readChildren",
+    "summary": "Names of children, in the order of their bytes.",
+    "parameters": [
+     {
+      "name": "limit",
+      "in": "query",
+      "schema": {
+       "type": "integer",
+       "minimum": 1,
+       "maximum": 10000,
+       "default": 1000
+      }
+     },
+     {
+      "name": "cursor",
+      "in": "query",
+      "description": "The `next` of the page before.",
+      "schema": {
+       "type": "string"
+      }
+     },
+     {
+      "name": "include",
+      "in": "query",
+      "description": "`stat`, `data` or both, with a comma: each child is an object then.",
+      "schema": {
+       "type": "string",
+       "examples": [
+        "stat,data"
+       ]
+      }
+     },
+     {
+      "$ref": "#/components/parameters/consistency"
+     },
+     {
+      "$ref": "#/components/parameters/minZxid"
+     },
+     {
+      "$ref": "#/components/parameters/ifNoneMatch"
+     },
+     {
+      "$ref": "#/components/parameters/ifMatchRead"
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "A page of children.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "ETag": {
+        "$ref": "#/components/headers/etag"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Children"
+        }
+       }
+      }
+     },
+     "304": {
+      "$ref": "#/components/responses/NotModified"
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "412": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "501": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     }
+    }
+   }
+  },
+  "/v1/acl/{path}": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/path"
+    },
+    {
+     "$ref": "#/components/parameters/requestID"
+    }
+   ],
+   "get": {
+    "tags": [
+     "data"
+    ],
+    "operationId": "readACL",
+    "summary": "A znode's access control list.",
+    "description": "Needs `read` or `admin`. Without `admin` the digests of passwords are not shown.\n",
+    "parameters": [
+     {
+      "$ref": "#/components/parameters/consistency"
+     },
+     {
+      "$ref": "#/components/parameters/minZxid"
+     },
+     {
+      "$ref": "#/components/parameters/ifNoneMatch"
+     },
+     {
+      "$ref": "#/components/parameters/ifMatchRead"
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "The list.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "ETag": {
+        "$ref": "#/components/headers/etag"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/ACL"
+        }
+       }
+      }
+     },
+     "304": {
+      "$ref": "#/components/responses/NotModified"
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "412": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     }
+    }
+   },
+   "put": {
+    "tags": [
+     "data"
+    ],
+    "operationId": "putACL",
+    "summary": "Replace a znode's access control list.",
+    "parameters": [
+     {
+      "name": "version",
+      "in": "query",
+      "description": "The `aversion` that it must have; -1 for any.",
+      "schema": {
+       "type": "integer",
+       "format": "int32"
+      }
+     },
+     {
+      "$ref": "#/components/parameters/ifMatch"
+     }
+    ],
+    "requestBody": {
+     "required": true,
+     "content": {
+      "application/json": {
+       "schema": {
+        "$ref": "#/components/schemas/ACL"
+       }
+      }
+     }
+    },
+    "responses": {
+     "200": {
+      "$ref": "#/components/responses/Written"
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "412": {
+      "$ref": "#/components/responses/PreconditionFailed"
+     },
+     "413": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "415": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "501": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "504": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
+  "/v1/transactions": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/requestID"
+    },
+    {
+     "$ref": "#/components/parameters/session"
+    }
+   ],
+   "post": {
+    "tags": [
+     "data"
+    ],
+    "operationId": "transact",
+    "summary": "Several writes, all or nothing.",
+    "requestBody": {
+     "required": true,
+     "content": {
+      "application/json": {
+       "schema": {
+        "type": "object",
+        "required": [
+         "operations"
+        ],
+        "additionalProperties": false,
+        "properties": {
+         "operations": {
+          "type": "array",
+          "minItems": 1,
+          "items": {
+           "$ref": "#/components/schemas/TransactionOperation"
+          }
+         }
+        }
+       }
+      }
+     }
+    },
+    "responses": {
+     "200": {
+      "description": "Everything was applied.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "Aviary-Condition": {
+        "$ref": "#/components/headers/condition"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object",
+         "required": [
+          "zxid",
+          "results"
+         ],
+         "properties": {
+          "zxid": {
+           "$ref": "#/components/schemas/Zxid"
+          },
+          "results": {
+           "type": "array",
+           "items": {
+            "$ref": "#/components/schemas/TransactionResult"
+           }
+          }
+         }
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/TransactionProblem"
+     },
+     "401": {
+      "$ref": "#/components/responses/TransactionProblem"
+     },
+     "403": {
+      "$ref": "#/components/responses/TransactionProblem"
+     },
+     "404": {
+      "$ref": "#/components/responses/TransactionProblem"
+     },
+     "409": {
+      "$ref": "#/components/responses/TransactionProblem"
+     },
+     "410": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "412": {
+      "$ref": "#/components/responses/TransactionProblem"
+     },
+     "413": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "415": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "501": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "504": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "507": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
+  "/v1/reads": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/requestID"
+    }
+   ],
+   "post": {
+    "tags": [
+     "data"
+    ],
+    "operationId": "readSeveral",
+    "summary": "Several reads of one state.",
+    "parameters": [
+     {
+      "$ref": "#/components/parameters/consistency"
+     },
+     {
+      "$ref": "#/components/parameters/minZxid"
+     }
+    ],
+    "requestBody": {
+     "required": true,
+     "content": {
+      "application/json": {
+       "schema": {
+        "type": "object",
+        "required": [
+         "operations"
+        ],
+        "additionalProperties": false,
+        "properties": {
+         "operations": {
+          "type": "array",
+          "minItems": 1,
+          "maxItems": 10000,
+          "items": {
+           "type": "object",
+           "required": [
+            "op",
+            "path"
+           ],
+           "additionalProperties": false,
+           "properties": {
+            "op": {
+             "enum": [
+              "get",
+              "children"
+             ]
+            },
+            "path": {
+             "$ref": "#/components/schemas/Path"
+            }
+           }
+          }
+         }
+        }
+       }
+      }
+     }
+    },
+    "responses": {
+     "200": {
+      "description": "One result an operation, with a status of its own.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object",
+         "required": [
+          "zxid",
+          "results"
+         ],
+         "properties": {
+          "zxid": {
+           "$ref": "#/components/schemas/Zxid"
+          },
+          "results": {
+           "type": "array",
+           "items": {
+            "type": "object",
+            "required": [
+             "status",
+             "path"
+            ],
+            "properties": {
+             "status": {
+              "type": "integer"
+             },
+             "path": {
+              "$ref": "#/components/schemas/Path"
+             },
+             "code": {
+              "type": "string"
+             }
+            },
+            "additionalProperties": true
+           }
+          }
+         }
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "413": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "415": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     }
+    }
+   }
+  },
+  "/v1/sessions": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/requestID"
+    }
+   ],
+   "get": {
+    "tags": [
+     "sessions"
+    ],
+    "operationId": "listSessions",
+    "summary": "All sessions, for administrators.",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "The sessions, the nodes' own among them.",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object",
+         "required": [
+          "sessions"
+         ],
+         "properties": {
+          "sessions": {
+           "type": "array",
+           "items": {
+            "$ref": "#/components/schemas/Session"
+           }
+          }
+         }
+        }
+       }
+      }
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   },
+   "post": {
+    "tags": [
+     "sessions"
+    ],
+    "operationId": "openSession",
+    "summary": "Open a session.",
+    "requestBody": {
+     "content": {
+      "application/json": {
+       "schema": {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+         "timeout": {
+          "description": "Clipped to the ensemble's bounds; their upper one by default.",
+          "$ref": "#/components/schemas/Duration"
+         }
+        }
+       }
+      }
+     }
+    },
+    "responses": {
+     "201": {
+      "description": "The session, with what was granted.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "Location": {
+        "$ref": "#/components/headers/location"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object",
+         "required": [
+          "id",
+          "token",
+          "timeoutMs"
+         ],
+         "properties": {
+          "id": {
+           "$ref": "#/components/schemas/SessionID"
+          },
+          "token": {
+           "type": "string",
+           "description": "Goes into `Aviary-Session`, on any node."
+          },
+          "timeoutMs": {
+           "type": "integer",
+           "format": "int32"
+          }
+         }
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "415": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "504": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
+  "/v1/sessions/{id}": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/sessionID"
+    },
+    {
+     "$ref": "#/components/parameters/requestID"
+    },
+    {
+     "$ref": "#/components/parameters/session"
+    }
+   ],
+   "get": {
+    "tags": [
+     "sessions"
+    ],
+    "operationId": "readSession",
+    "summary": "A session and its ephemerals, for its owner and administrators.",
+    "responses": {
+     "200": {
+      "description": "The session.",
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Session"
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     }
+    }
+   },
+   "delete": {
+    "tags": [
+     "sessions"
+    ],
+    "operationId": "closeSession",
+    "summary": "Close a session; its ephemerals go in one transaction.",
+    "responses": {
+     "204": {
+      "description": "It is closed.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "504": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
+  "/v1/sessions/{id}/keepalive": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/sessionID"
+    },
+    {
+     "$ref": "#/components/parameters/requestID"
+    },
+    {
+     "$ref": "#/components/parameters/session"
+    }
+   ],
+   "post": {
+    "tags": [
+     "sessions"
+    ],
+    "operationId": "keepSessionAlive",
+    "summary": "Renew a session, confirmed by the leader.",
+    "responses": {
+     "200": {
+      "description": "It lives.",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object",
+         "required": [
+          "id",
+          "timeoutMs"
+         ],
+         "properties": {
+          "id": {
+           "$ref": "#/components/schemas/SessionID"
+          },
+          "timeoutMs": {
+           "type": "integer",
+           "format": "int32"
+          }
+         }
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     }
+    }
+   }
+  },
+  "/v1/cluster": {
+   "get": {
+    "tags": [
+     "cluster"
+    ],
+    "operationId": "readCluster",
+    "summary": "The ensemble as this node knows it, also without a quorum.",
+    "description": "The weak tag leaves out zxids, lags and times.",
+    "parameters": [
+     {
+      "$ref": "#/components/parameters/ifNoneMatch"
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "The ensemble.",
+      "headers": {
+       "ETag": {
+        "$ref": "#/components/headers/etag"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Cluster"
+        }
+       }
+      }
+     },
+     "304": {
+      "$ref": "#/components/responses/NotModified"
+     }
+    }
+   }
+  },
+  "/v1/node": {
+   "get": {
+    "tags": [
+     "cluster"
+    ],
+    "operationId": "readNode",
+    "summary": "This node.",
+    "responses": {
+     "200": {
+      "description": "Its standing, queues, disk and versions.",
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Node"
+        }
+       }
+      }
+     }
+    }
+   }
+  },
+  "/livez": {
+   "get": {
+    "tags": [
+     "cluster"
+    ],
+    "operationId": "live",
+    "summary": "Whether the process serves, also during an election.",
+    "parameters": [
+     {
+      "$ref": "#/components/parameters/verbose"
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "It does.",
+      "content": {
+       "text/plain": {
+        "schema": {
+         "type": "string"
+        }
+       }
+      }
+     }
+    }
+   }
+  },
+  "/readyz": {
+   "get": {
+    "tags": [
+     "cluster"
+    ],
+    "operationId": "ready",
+    "summary": "Whether the node is in the quorum and in line with it.",
+    "parameters": [
+     {
+      "$ref": "#/components/parameters/verbose"
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "It is.",
+      "content": {
+       "text/plain": {
+        "schema": {
+         "type": "string"
+        }
+       }
+      }
+     },
+     "503": {
+      "description": "It is not; with `verbose` as lines of text.",
+      "content": {
+       "application/problem+json": {
+        "schema": {
+         "$ref": "#/components/schemas/Problem"
+        }
+       },
+       "text/plain": {
+        "schema": {
+         "type": "string"
+        }
+       }
+      }
+     }
+    }
+   }
+  },
+  "/metrics": {
+   "get": {
+    "tags": [
+     "cluster"
+    ],
+    "operationId": "readMetrics",
+    "summary": "Metrics in Prometheus' text format.",
+    "responses": {
+     "200": {
+      "description": "The metrics.",
+      "content": {
+       "text/plain": {
+        "schema": {
+         "type": "string"
+        }
+       }
+      }
+     }
+    }
+   }
+  },
+  "/v1/openapi.json": {
+   "get": {
+    "tags": [
+     "cluster"
+    ],
+    "operationId": "readOpenAPI",
+    "summary": "This document.",
+    "responses": {
+     "200": {
+      "description": "OpenAPI 3.1 as JSON.",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object"
+        }
+       }
+      }
+     }
+    }
+   }
+  },
+  "/v1/problems/{code}": {
+   "get": {
+    "tags": [
+     "cluster"
+    ],
+    "operationId": "explainProblem",
+    "summary": "What the code of a problem means.",
+    "parameters": [
+     {
+      "name": "code",
+      "in": "path",
+      "required": true,
+      "schema": {
+       "type": "string"
+      }
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "A few sentences.",
+      "content": {
+       "text/plain": {
+        "schema": {
+         "type": "string"
+        }
+       }
+      }
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  }
+ },
+ "components": {
+  "securitySchemes": {
+   "digest": {
+    "type": "http",
+    "scheme": "basic",
+    "description": "ZooKeeper's `digest` identity."
+   },
+   "admin": {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "The administrator's token, ZooKeeper's `super`. Without one configured, a node bound to\nloopback lets anyone administrate who passes the checks of Host and Origin.\n"
+   }
+  },
+  "parameters": {
+   "path": {
+    "name": "path",
+    "in": "path",
+    "required": true,
+    "description": "The znode's path without its first slash; it may contain slashes, and is empty for the\nroot. Each segment is percent-decoded once; `+` is a plus.\n",
+    "schema": {
+     "type": "string"
+    }
+   },
+   "sessionID": {
+    "name": "id",
+    "in": "path",
+    "required": true,
+    "schema": {
+     "$ref": "#/components/schemas/SessionID"
+    }
+   },
+   "requestID": {
+    "name": "Request-Id",
+    "in": "header",
+    "description": "Comes back in the answer.",
+    "schema": {
+     "type": "string",
+     "maxLength": 128
+    }
+   },
+   "session": {
+    "name": "Aviary-Session",
+    "in": "header",
+    "description": "The token of a session. Renews it; a write with it is made as that session.",
+    "schema": {
+     "type": "string"
+    }
+   },
+   "minZxid": {
+    "name": "Aviary-Min-Zxid",
+    "in": "header",
+    "description": "The answer is not older than this transaction; waited for up to the deadline.",
+    "schema": {
+     "$ref": "#/components/schemas/Zxid"
+    }
+   },
+   "consistency": {
+    "name": "consistency",
+    "in": "query",
+    "description": "`local` is this node's committed state; `linearizable` is never older than any write\nacknowledged anywhere before the request.\n",
+    "schema": {
+     "enum": [
+      "local",
+      "linearizable"
+     ],
+     "default": "local"
+    }
+   },
+   "ifNoneMatch": {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "304 if the tag is current.",
+    "schema": {
+     "type": "string"
+    }
+   },
+   "ifMatchRead": {
+    "name": "If-Match",
+    "in": "header",
+    "description": "412 unless the tag is current.",
+    "schema": {
+     "type": "string"
+    }
+   },
+   "ifMatch": {
+    "name": "If-Match",
+    "in": "header",
+    "description": "`*` demands existence; tags demand that one of them is current.",
+    "schema": {
+     "type": "string"
+    }
+   },
+   "createOnly": {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "`*` creates only.",
+    "schema": {
+     "const": "*"
+    }
+   },
+   "version": {
+    "name": "version",
+    "in": "query",
+    "description": "ZooKeeper's version check; -1 is none. Not together with tags.",
+    "schema": {
+     "type": "integer",
+     "format": "int32"
+    }
+   },
+   "raw": {
+    "name": "raw",
+    "in": "query",
+    "description": "The bytes alone.",
+    "schema": {
+     "$ref": "#/components/schemas/Flag"
+    }
+   },
+   "encoding": {
+    "name": "encoding",
+    "in": "query",
+    "description": "Always base64, also for text.",
+    "schema": {
+     "const": "base64"
+    }
+   },
+   "parents": {
+    "name": "parents",
+    "in": "query",
+    "description": "Missing parents are created in the same transaction.",
+    "schema": {
+     "$ref": "#/components/schemas/Flag"
+    }
+   },
+   "mode": {
+    "name": "mode",
+    "in": "query",
+    "description": "Of a znode that is created. `ephemeral` needs `Aviary-Session`.",
+    "schema": {
+     "$ref": "#/components/schemas/Mode"
+    }
+   },
+   "ttl": {
+    "name": "ttl",
+    "in": "query",
+    "description": "Of a znode that is created; implies `persistent-with-ttl`.",
+    "schema": {
+     "$ref": "#/components/schemas/Duration"
+    }
+   },
+   "verbose": {
+    "name": "verbose",
+    "in": "query",
+    "description": "One line for each check.",
+    "schema": {
+     "$ref": "#/components/schemas/Flag"
+    }
+   }
+  },
+  "headers": {
+   "zxid": {
+    "description": "The state served, or the transaction made.",
+    "schema": {
+     "$ref": "#/components/schemas/Zxid"
+    }
+   },
+   "etag": {
+    "description": "Znode as bytes `\"<mzxid>\"`, as JSON `\"<mzxid>.<pzxid>.<aversion>\"`; children\n`\"c<pzxid>.<mzxid>.<aversion>\"`; ACL `\"a<czxid>.<aversion>\"`; cluster weak.\n",
+    "schema": {
+     "type": "string"
+    }
+   },
+   "location": {
+    "description": "Absolute path, percent-encoded, usable as it is.",
+    "schema": {
+     "type": "string"
+    }
+   },
+   "condition": {
+    "description": "`version` when a ZooKeeper leader checked versions in place of tags.",
+    "schema": {
+     "const": "version"
+    }
+   }
+  },
+  "requestBodies": {
+   "Value": {
+    "description": "The value as it is; none is the empty value. Not encoded.",
+    "content": {
+     "*/*": {
+      "schema": {
+       "type": "string",
+       "format": "binary"
+      }
+     },
+     "application/vnd.aviary.znode+json": {
+      "schema": {
+       "$ref": "#/components/schemas/Envelope"
+      }
+     }
+    }
+   }
+  },
+  "responses": {
+   "Written": {
+    "description": "It was replaced.",
+    "headers": {
+     "Aviary-Zxid": {
+      "$ref": "#/components/headers/zxid"
+     },
+     "ETag": {
+      "$ref": "#/components/headers/etag"
+     },
+     "Aviary-Condition": {
+      "$ref": "#/components/headers/condition"
+     }
+    },
+    "content": {
+     "application/json": {
+      "schema": {
+       "$ref": "#/components/schemas/Written"
+      }
+     }
+    }
+   },
+   "Created": {
+    "description": "It was created.",
+    "headers": {
+     "Aviary-Zxid": {
+      "$ref": "#/components/headers/zxid"
+     },
+     "ETag": {
+      "$ref": "#/components/headers/etag"
+     },
+     "Location": {
+      "$ref": "#/components/headers/location"
+     }
+    },
+    "content": {
+     "application/json": {
+      "schema": {
+       "$ref": "#/components/schemas/Written"
+      }
+     }
+    }
+   },
+   "NotModified": {
+    "description": "The tag is current.",
+    "headers": {
+     "Aviary-Zxid": {
+      "$ref": "#/components/headers/zxid"
+     },
+     "ETag": {
+      "$ref": "#/components/headers/etag"
+     }
+    }
+   },
+   "Problem": {
+    "description": "Refused; the code says why.",
+    "content": {
+     "application/problem+json": {
+      "schema": {
+       "$ref": "#/components/schemas/Problem"
+      }
+     }
+    }
+   },
+   "PreconditionFailed": {
+    "description": "A stated condition does not hold.",
+    "headers": {
+     "ETag": {
+      "$ref": "#/components/headers/etag"
+     }
+    },
+    "content": {
+     "application/problem+json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Problem"
+        },
+        {
+         "properties": {
+          "etag": {
+           "type": "string"
+          },
+          "stat": {
+           "$ref": "#/components/schemas/Stat"
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "TransactionProblem": {
+    "description": "Nothing was applied; the status is the failing operation's own.",
+    "content": {
+     "application/problem+json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Problem"
+        },
+        {
+         "properties": {
+          "operationIndex": {
+           "type": "integer",
+           "minimum": 0
+          },
+          "results": {
+           "description": "The others have 424.",
+           "type": "array",
+           "items": {
+            "$ref": "#/components/schemas/TransactionResult"
+           }
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
+   "Unavailable": {
+    "description": "Nothing was applied; the ensemble cannot serve this now.",
+    "headers": {
+     "Retry-After": {
+      "schema": {
+       "type": "integer"
+      }
+     }
+    },
+    "content": {
+     "application/problem+json": {
+      "schema": {
+       "$ref": "#/components/schemas/Problem"
+      }
+     }
+    }
+   }
+  },
+  "schemas": {
+   "Zxid": {
+    "type": "string",
+    "description": "Epoch and counter.",
+    "pattern": "^([0-9a-f]{16}|0x[0-9a-fA-F]{1,16})$",
+    "examples": [
+     "0000000100000007"
+    ]
+   },
+   "SessionID": {
+    "type": "string",
+    "pattern": "^([0-9a-f]{16}|0x[0-9a-fA-F]{1,16})$"
+   },
+   "Path": {
+    "type": "string",
+    "description": "A znode's path, with its first slash.",
+    "pattern": "^/"
+   },
+   "Flag": {
+    "description": "Set by its name alone, by `true` and by `1`.",
+    "enum": [
+     "",
+     "true",
+     "1",
+     "false",
+     "0"
+    ]
+   },
+   "Duration": {
+    "description": "`30s`, `500ms`, `5m`, `2h`, `7d`, or a number of seconds.",
+    "type": [
+     "string",
+     "integer"
+    ],
+    "pattern": "^[0-9]{1,12}(ms|s|m|h|d)?$"
+   },
+   "Mode": {
+    "enum": [
+     "persistent",
+     "ephemeral",
+     "container",
+     "persistent-with-ttl"
+    ]
+   },
+   "Stat": {
+    "type": "object",
+    "required": [
+     "czxid",
+     "mzxid",
+     "pzxid",
+     "ctime",
+     "mtime",
+     "version",
+     "cversion",
+     "aversion",
+     "ephemeralOwner",
+     "dataLength",
+     "numChildren",
+     "mode",
+     "ttlMs"
+    ],
+    "properties": {
+     "czxid": {
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "mzxid": {
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "pzxid": {
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "ctime": {
+      "type": "integer",
+      "format": "int64"
+     },
+     "mtime": {
+      "type": "integer",
+      "format": "int64"
+     },
+     "version": {
+      "type": "integer",
+      "format": "int32"
+     },
+     "cversion": {
+      "type": "integer",
+      "format": "int32"
+     },
+     "aversion": {
+      "type": "integer",
+      "format": "int32"
+     },
+     "ephemeralOwner": {
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "$ref": "#/components/schemas/SessionID"
+       }
+      ]
+     },
+     "dataLength": {
+      "type": "integer",
+      "format": "int32"
+     },
+     "numChildren": {
+      "type": "integer",
+      "format": "int32"
+     },
+     "mode": {
+      "$ref": "#/components/schemas/Mode"
+     },
+     "ttlMs": {
+      "type": [
+       "integer",
+       "null"
+      ],
+      "format": "int64"
+     }
+    }
+   },
+   "Znode": {
+    "type": "object",
+    "required": [
+     "path",
+     "stat"
+    ],
+    "properties": {
+     "path": {
+      "$ref": "#/components/schemas/Path"
+     },
+     "text": {
+      "type": "string",
+      "description": "The value where it is valid UTF-8."
+     },
+     "base64": {
+      "type": "string",
+      "contentEncoding": "base64",
+      "description": "Any other value."
+     },
+     "stat": {
+      "$ref": "#/components/schemas/Stat"
+     }
+    }
+   },
+   "Written": {
+    "type": "object",
+    "required": [
+     "path",
+     "zxid"
+    ],
+    "properties": {
+     "path": {
+      "$ref": "#/components/schemas/Path"
+     },
+     "zxid": {
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "stat": {
+      "$ref": "#/components/schemas/Stat"
+     }
+    }
+   },
+   "Envelope": {
+    "type": "object",
+    "description": "At most one of `text` and `base64`.",
+    "additionalProperties": false,
+    "properties": {
+     "text": {
+      "type": "string"
+     },
+     "base64": {
+      "type": "string",
+      "contentEncoding": "base64"
+     },
+     "acl": {
+      "$ref": "#/components/schemas/ACL"
+     },
+     "mode": {
+      "$ref": "#/components/schemas/Mode"
+     },
+     "ttl": {
+      "$ref": "#/components/schemas/Duration"
+     }
+    }
+   },
+   "Children": {
+    "type": "object",
+    "required": [
+     "path",
+     "children",
+     "next",
+     "stat"
+    ],
+    "properties": {
+     "path": {
+      "$ref": "#/components/schemas/Path"
+     },
+     "children": {
+      "type": "array",
+      "items": {
+       "oneOf": [
+        {
+         "type": "string"
+        },
+        {
+         "type": "object",
+         "required": [
+          "name"
+         ],
+         "properties": {
+          "name": {
+           "type": "string"
+          },
+          "stat": {
+           "$ref": "#/components/schemas/Stat"
+          },
+          "text": {
+           "type": "string"
+          },
+          "base64": {
+           "type": "string",
+           "contentEncoding": "base64"
+          },
+          "code": {
+           "const": "forbidden",
+           "description": "In place of a value that may not be read."
+          }
+         }
+        }
+       ]
+      }
+     },
+     "next": {
+      "type": [
+       "string",
+       "null"
+      ],
+      "description": "The cursor of the next page."
+     },
+     "stat": {
+      "$ref": "#/components/schemas/Stat"
+     }
+    }
+   },
+   "ACL": {
+    "type": "array",
+    "minItems": 1,
+    "items": {
+     "type": "object",
+     "required": [
+      "scheme",
+      "id",
+      "perms"
+     ],
+     "additionalProperties": false,
+     "properties": {
+      "scheme": {
+       "enum": [
+        "world",
+        "auth",
+        "digest",
+        "ip",
+        "x509",
+        "sasl"
+       ]
+      },
+      "id": {
+       "type": "string"
+      },
+      "perms": {
+       "type": "array",
+       "items": {
+        "enum": [
+         "read",
+         "write",
+         "create",
+         "delete",
+         "admin"
+        ]
+       }
+      }
+     }
+    }
+   },
+   "TransactionOperation": {
+    "type": "object",
+    "required": [
+     "op",
+     "path"
+    ],
+    "additionalProperties": false,
+    "description": "`version` and `ifMatch` (one tag, or `*`) go with `check`, `set` and `delete`; `mode`,\n`sequential`, `acl` and `ttl` with `create`; a value with `create` and `set`.\n",
+    "properties": {
+     "op": {
+      "enum": [
+       "check",
+       "create",
+       "set",
+       "delete"
+      ]
+     },
+     "path": {
+      "$ref": "#/components/schemas/Path"
+     },
+     "text": {
+      "type": "string"
+     },
+     "base64": {
+      "type": "string",
+      "contentEncoding": "base64"
+     },
+     "version": {
+      "type": "integer",
+      "format": "int32"
+     },
+     "ifMatch": {
+      "type": "string"
+     },
+     "mode": {
+      "$ref": "#/components/schemas/Mode"
+     },
+     "sequential": {
+      "type": "boolean"
+     },
+     "acl": {
+      "$ref": "#/components/schemas/ACL"
+     },
+     "ttl": {
+      "$ref": "#/components/schemas/Duration"
+     }
+    }
+   },
+   "TransactionResult": {
+    "type": "object",
+    "required": [
+     "op",
+     "path",
+     "status"
+    ],
+    "properties": {
+     "op": {
+      "enum": [
+       "check",
+       "create",
+       "set",
+       "delete"
+      ]
+     },
+     "path": {
+      "$ref": "#/components/schemas/Path"
+     },
+     "status": {
+      "type": "integer"
+     },
+     "code": {
+      "type": "string"
+     },
+     "stat": {
+      "$ref": "#/components/schemas/Stat"
+     }
+    }
+   },
+   "Session": {
+    "type": "object",
+    "required": [
+     "id",
+     "timeoutMs",
+     "ephemerals"
+    ],
+    "properties": {
+     "id": {
+      "$ref": "#/components/schemas/SessionID"
+     },
+     "timeoutMs": {
+      "type": "integer",
+      "format": "int32"
+     },
+     "ephemerals": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/Path"
+      }
+     }
+    }
+   },
+   "Role": {
+    "enum": [
+     "leader",
+     "follower",
+     "observer",
+     "looking",
+     "down"
+    ]
+   },
+   "Phase": {
+    "enum": [
+     "election",
+     "discovery",
+     "synchronization",
+     "broadcast"
+    ]
+   },
+   "Alarm": {
+    "type": "string",
+    "examples": [
+     "digest-mismatch",
+     "disk-low"
+    ]
+   },
+   "Cluster": {
+    "type": "object",
+    "required": [
+     "id",
+     "epoch",
+     "leader",
+     "zxid",
+     "healthy",
+     "failureTolerance",
+     "members",
+     "history",
+     "alarms",
+     "recovery"
+    ],
+    "properties": {
+     "id": {
+      "type": [
+       "string",
+       "null"
+      ],
+      "description": "Names the ensemble."
+     },
+     "epoch": {
+      "type": "integer",
+      "format": "int64"
+     },
+     "leader": {
+      "type": [
+       "integer",
+       "null"
+      ],
+      "format": "int64"
+     },
+     "zxid": {
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "healthy": {
+      "type": "boolean",
+      "description": "There is a leader with a quorum."
+     },
+     "failureTolerance": {
+      "type": "integer",
+      "description": "How many voters more may fail."
+     },
+     "members": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/Member"
+      }
+     },
+     "history": {
+      "type": "object",
+      "properties": {
+       "oldest": {
+        "type": "null"
+       }
+      }
+     },
+     "alarms": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/Alarm"
+      }
+     },
+     "recovery": {
+      "type": "null"
+     }
+    }
+   },
+   "Member": {
+    "type": "object",
+    "required": [
+     "id",
+     "role",
+     "phase",
+     "zxid",
+     "lag",
+     "lastContactMs",
+     "version",
+     "addresses",
+     "alarms"
+    ],
+    "properties": {
+     "id": {
+      "type": "integer",
+      "format": "int64"
+     },
+     "role": {
+      "$ref": "#/components/schemas/Role"
+     },
+     "phase": {
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "$ref": "#/components/schemas/Phase"
+       }
+      ]
+     },
+     "zxid": {
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "$ref": "#/components/schemas/Zxid"
+       }
+      ]
+     },
+     "lag": {
+      "type": [
+       "integer",
+       "null"
+      ],
+      "description": "Transactions behind."
+     },
+     "lastContactMs": {
+      "type": [
+       "integer",
+       "null"
+      ],
+      "description": "Since it was last heard."
+     },
+     "version": {
+      "type": [
+       "string",
+       "null"
+      ]
+     },
+     "addresses": {
+      "type": "object",
+      "required": [
+       "http",
+       "quorum",
+       "election"
+      ],
+      "properties": {
+       "http": {
+        "type": [
+         "string",
+         "null"
+        ]
+       },
+       "quorum": {
+        "type": [
+         "string",
+         "null"
+        ]
+       },
+       "election": {
+        "type": [
+         "string",
+         "null"
+        ]
+       }
+      }
+     },
+     "alarms": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/Alarm"
+      }
+     }
+    }
+   },
+   "Node": {
+    "type": "object",
+    "required": [
+     "id",
+     "role",
+     "phase",
+     "synchronized",
+     "zxid",
+     "version",
+     "alarms"
+    ],
+    "properties": {
+     "id": {
+      "type": "integer",
+      "format": "int64"
+     },
+     "role": {
+      "enum": [
+       "leader",
+       "follower",
+       "observer",
+       "looking"
+      ]
+     },
+     "phase": {
+      "$ref": "#/components/schemas/Phase"
+     },
+     "leader": {
+      "type": [
+       "integer",
+       "null"
+      ],
+      "format": "int64"
+     },
+     "synchronized": {
+      "type": "boolean",
+      "description": "In the quorum and in line with it."
+     },
+     "serving": {
+      "type": "boolean",
+      "description": "Synchronized once since the start."
+     },
+     "epoch": {
+      "type": "integer",
+      "format": "int64"
+     },
+     "acceptedEpoch": {
+      "type": "integer",
+      "format": "int64"
+     },
+     "currentEpoch": {
+      "type": "integer",
+      "format": "int64"
+     },
+     "zxid": {
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "logged": {
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "durable": {
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "queues": {
+      "type": "object",
+      "properties": {
+       "writesPending": {
+        "type": "integer"
+       },
+       "writesParked": {
+        "type": "integer"
+       },
+       "requestsWaiting": {
+        "type": [
+         "integer",
+         "null"
+        ]
+       },
+       "connections": {
+        "type": [
+         "integer",
+         "null"
+        ]
+       }
+      }
+     },
+     "learners": {
+      "type": "array",
+      "items": {
+       "type": "object",
+       "properties": {
+        "id": {
+         "type": "integer",
+         "format": "int64"
+        },
+        "acknowledged": {
+         "$ref": "#/components/schemas/Zxid"
+        },
+        "active": {
+         "type": "boolean"
+        }
+       }
+      }
+     },
+     "sessions": {
+      "type": "integer"
+     },
+     "znodes": {
+      "type": "integer"
+     },
+     "dataBytes": {
+      "type": "integer",
+      "format": "int64"
+     },
+     "disk": {
+      "type": [
+       "object",
+       "null"
+      ],
+      "properties": {
+       "totalBytes": {
+        "type": "integer",
+        "format": "int64"
+       },
+       "freeBytes": {
+        "type": "integer",
+        "format": "int64"
+       }
+      }
+     },
+     "alarms": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/Alarm"
+      }
+     },
+     "version": {
+      "type": "string"
+     },
+     "libraries": {
+      "type": "object",
+      "additionalProperties": {
+       "type": "string"
+      }
+     },
+     "startedAt": {
+      "type": "integer",
+      "format": "int64"
+     },
+     "uptimeMs": {
+      "type": "integer",
+      "format": "int64"
+     }
+    }
+   },
+   "Problem": {
+    "type": "object",
+    "description": "RFC 9457.",
+    "required": [
+     "type",
+     "title",
+     "status",
+     "detail",
+     "code",
+     "retryable",
+     "outcome"
+    ],
+    "properties": {
+     "type": {
+      "type": "string",
+      "description": "Where the code is explained."
+     },
+     "title": {
+      "type": "string"
+     },
+     "status": {
+      "type": "integer"
+     },
+     "detail": {
+      "type": "string"
+     },
+     "code": {
+      "type": "string"
+     },
+     "path": {
+      "$ref": "#/components/schemas/Path"
+     },
+     "zxid": {
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "retryable": {
+      "type": "boolean"
+     },
+     "outcome": {
+      "enum": [
+       "not-applied",
+       "applied",
+       "unknown"
+      ]
+     },
+     "bytes": {
+      "type": "integer"
+     },
+     "limit": {
+      "type": "integer"
+     },
+     "operations": {
+      "type": "integer"
+     }
+    }
+   }
+  }
+ }
+}
+"""##
 }
