@@ -12,7 +12,7 @@ package struct OpenedNode {
     package var directory: DataDirectory
     package var log: TransactionLogBox
     package var epochs: EpochStore
-    package var hadLoss: Bool
+    package var standing: Standing
 
     /// Carries the log, which cannot be copied, to the thread that will own it.
     package final class TransactionLogBox {
@@ -47,6 +47,15 @@ extension OpenedNode {
         } catch {
             throw NodeError("\(error)")
         }
+    }
+
+    private static func writeFirstSnapshot(
+        of tree: DataTree, in directory: DataDirectory
+    ) throws(StorageError) {
+        var writer = try directory.snapshots.begin(.zero)
+        var serializer = SnapshotSerializer(view: tree)
+        while let chunk = serializer.next() { try writer.append(chunk) }
+        try writer.finish(digest: SnapshotDigest(zxid: .zero, digest: tree.digest))
     }
 
     private static func read(
@@ -98,11 +107,16 @@ extension OpenedNode {
         let standing: Standing =
             if state.loss != nil {
                 .mayHaveLost
-            } else if directory.isFresh, !mayVoteEmpty {
+            } else if directory.isFresh || directory.isUnproven, !mayVoteEmpty {
                 .empty
             } else {
                 .trusted
             }
+        if standing == .empty { try directory.noteEmptiness() }
+        if state.snapshot == nil, state.lastLogged == .zero {
+            // The original does not open a log that no snapshot begins.
+            try writeFirstSnapshot(of: tree, in: directory)
+        }
         let epochs = try directory.epochs(
             lastZxid: state.lastLogged, afterLoss: state.loss != nil)
         if directory.identity == nil {
@@ -124,6 +138,6 @@ extension OpenedNode {
                 standing: standing, now: now),
             tree: tree, directory: directory,
             log: TransactionLogBox(directory.openLog(after: state)), epochs: epochs,
-            hadLoss: state.loss != nil)
+            standing: standing)
     }
 }

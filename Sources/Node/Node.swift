@@ -76,7 +76,7 @@ package final class Node: Sendable {
         }
         let storage = NodeStorage(
             directory: opened.directory, log: log, epochs: opened.epochs,
-            retention: settings.retention, hadLoss: opened.hadLoss, logger: logger)
+            retention: settings.retention, logger: logger)
         storage.onInstalled = { result in
             inbox.put { loop in
                 switch result {

@@ -134,6 +134,10 @@ extension NodeLoop: ReplicaEnvironment {
         storage.setCurrentEpoch(epoch, orDie: die)
     }
 
+    func trustHistory() {
+        storage.trustHistory(orDie: die)
+    }
+
     func append(_ proposal: Proposal, tenure: Int) {
         storage.append(proposal, tenure: tenure)
     }

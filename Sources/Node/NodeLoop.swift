@@ -108,11 +108,11 @@ final class NodeLoop {
         guard let replica else { return }
         nextPublication = now + 250
         let peer = replica.peer
-        if peer.status.isSynchronized { hasServed = true }
+        if replica.status.isSynchronized { hasServed = true }
         publish(
             NodeStatus(
-                id: peer.state.id, protocolStatus: peer.status,
-                committed: peer.state.history.lastCommitted,
+                id: peer.state.id, protocolStatus: replica.status,
+                committed: replica.served.read { $0.lastApplied },
                 logged: peer.state.history.lastLogged, durable: peer.state.history.durable,
                 acceptedEpoch: peer.state.acceptedEpoch, currentEpoch: peer.state.currentEpoch,
                 hasServed: hasServed,

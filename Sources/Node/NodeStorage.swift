@@ -19,7 +19,6 @@ final class NodeStorage {
     /// A second snapshot at the same time would only compete with the first.
     private let snapshotSlot = SnapshotSlot()
     private var installation: Installation?
-    private var hadLoss: Bool
 
     /// Records of this batch, and the tenure they were appended in.
     private var unsent: [LogRecord] = []
@@ -30,13 +29,12 @@ final class NodeStorage {
 
     init(
         directory: DataDirectory, log: LogWriter, epochs: EpochStore, retention: RetentionPolicy,
-        hadLoss: Bool, logger: Logger
+        logger: Logger
     ) {
         self.directory = directory
         self.log = log
         self.epochs = epochs
         self.retention = retention
-        self.hadLoss = hadLoss
         self.logger = logger
     }
 
@@ -55,13 +53,16 @@ final class NodeStorage {
     func setCurrentEpoch(_ epoch: Epoch, orDie: Death) {
         do throws(StorageError) {
             try epochs.setCurrent(epoch)
-            if hadLoss {
-                // The synchronization that led here is durable, and makes up for what was lost.
-                try directory.lossHealed()
-                hadLoss = false
-            }
         } catch {
             orDie("the current epoch cannot be saved: \(error)")
+        }
+    }
+
+    func trustHistory(orDie: Death) {
+        do throws(StorageError) {
+            try directory.lossHealed()
+        } catch {
+            orDie("the standing cannot be saved: \(error)")
         }
     }
 

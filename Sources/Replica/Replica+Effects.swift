@@ -65,6 +65,8 @@ extension Replica {
             changed(status, now)
         case .departed(let departure):
             environment.departed(departure)
+        case .trustHistory:
+            environment.trustHistory()
         }
     }
 
@@ -95,7 +97,7 @@ extension Replica {
     }
 
     func appliedReads() {
-        reads.applied(through: peer.state.history.lastCommitted)
+        reads.applied(through: served.read { $0.lastApplied })
     }
 
     /// Snapshots stay at or below what this node's own disk holds.

@@ -4,7 +4,9 @@ import ZnodeTree
 
 extension Replica {
     func changed(_ status: Status, _ now: Milliseconds) {
+        self.status = status
         environment.changed(status)
+        isReigning = false
         if status.isSynchronized {
             settleLostWrites(status)
             owned.forgetAll()
@@ -31,6 +33,7 @@ extension Replica {
     /// The first transactions of this node's epoch.
     private func beginReign(_ now: Milliseconds) {
         preparer.reset()
+        isReigning = true
         tracker = SessionTracker(tickMs: Int64(options.tickMs))
         let (sessions, orphans) = served.read { ($0.sessions, $0.orphanedOwners) }
         for session in sessions {
@@ -74,9 +77,9 @@ extension Replica {
 
     /// Whether the leader of this epoch is an Aviary node that says so.
     var isAviaryLeading: Bool {
-        guard peer.status.isSynchronized else { return false }
-        if peer.status.role == .leading { return true }
-        let epoch = peer.status.epoch
+        guard status.isSynchronized else { return false }
+        if status.role == .leading { return true }
+        let epoch = status.epoch
         return served.read { $0.stat(of: Self.leaderPath)?.mzxid.epoch == epoch }
     }
 
@@ -98,7 +101,7 @@ extension Replica {
         for zxid: Zxid, deadline: Milliseconds, now: Milliseconds,
         complete: @escaping @Sendable (ReadOutcome) -> Void
     ) {
-        if zxid <= peer.state.history.lastCommitted { return complete(.ready) }
+        if zxid <= served.read({ $0.lastApplied }) { return complete(.ready) }
         reads.wait(for: zxid, [.init(deadline: deadline, completion: .client(complete))])
         settle(now)
     }
@@ -119,10 +122,10 @@ extension Replica {
 
     /// One round at a time serves everybody who came before it.
     func beginReads(_ now: Milliseconds) {
-        guard !reads.gathering.isEmpty, !reads.isRoundUnderWay, peer.status.isSynchronized else {
+        guard !reads.gathering.isEmpty, !reads.isRoundUnderWay, status.isSynchronized else {
             return
         }
-        if peer.status.role == .leading {
+        if status.role == .leading {
             let token = reads.beginRound()
             if !peer.confirmRead(token, now: now) { reads.regather(token) }
         } else if isAviaryLeading {

@@ -20,7 +20,7 @@ extension Replica {
 
     /// Whether writes of this session may be sent from here now; asks the leader if not.
     private func isOwned(_ session: SessionID, _ now: Milliseconds) -> Bool {
-        if peer.status.role == .leading { return true }
+        if status.role == .leading { return true }
         switch owned[session] {
         case .owned:
             return true
@@ -73,7 +73,7 @@ extension Replica {
 
     /// Opens the node's session unless it has one or is about to.
     func openGateway(_ now: Milliseconds) {
-        guard peer.status.isSynchronized else { return }
+        guard status.isSynchronized else { return }
         switch gateway.state {
         case .creating(let session):
             // A state received whole may already hold it; otherwise its transaction will come.
@@ -144,7 +144,7 @@ extension Replica {
     /// A client used its session here.
     package func touch(_ session: SessionID, now: Milliseconds) {
         guard let timeoutMs = served.read({ $0.timeout(of: session) }) else { return }
-        if peer.status.role == .leading {
+        if status.role == .leading {
             _ = tracker.touch(session, timeoutMs: timeoutMs, now: now)
         } else {
             touched[session] = timeoutMs
@@ -170,7 +170,7 @@ extension Replica {
         _ session: SessionID, now: Milliseconds, complete: @escaping @Sendable (Bool?) -> Void
     ) {
         let timeout = served.read { $0.timeout(of: session) } ?? options.minSessionTimeoutMs
-        if peer.status.role == .leading, peer.status.isSynchronized {
+        if status.role == .leading, status.isSynchronized {
             return complete(tracker.touch(session, timeoutMs: timeout, now: now))
         }
         let touch = SessionTouch(session: session, timeoutMs: timeout)
@@ -197,7 +197,7 @@ extension Replica {
 
     /// Only the leader ends sessions.
     func keepSessions(_ now: Milliseconds) {
-        guard peer.status.role == .leading, peer.status.isSynchronized else { return }
+        guard status.role == .leading, status.isSynchronized else { return }
         if let session = gateway.live {
             _ = tracker.touch(session, timeoutMs: options.maxSessionTimeoutMs, now: now)
         }

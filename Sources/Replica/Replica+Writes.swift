@@ -36,7 +36,7 @@ extension Replica {
 
     /// Sends a write on its way, or parks it until there is a way.
     func dispatch(_ write: PendingWrite, _ now: Milliseconds) {
-        guard peer.status.isSynchronized, let session = session(for: write, now) else {
+        guard status.isSynchronized, let session = session(for: write, now) else {
             parked.append(write)
             return
         }
@@ -63,15 +63,15 @@ extension Replica {
             return refuse(write, .tooLarge(bytes: request.body.count))
         }
         let key = RequestKey(session: session, cxid: request.cxid)
-        if peer.status.role == .leading {
-            write.sentIn = peer.status.epoch
+        if status.role == .leading {
+            write.sentIn = status.epoch
             pending[key] = write
             let input = RequestPreparer.Input(
                 session: session, cxid: request.cxid, identities: write.caller.identities,
                 operation: .success(compiled.operation))
             if !propose(input, now) { park(key) }
         } else if peer.forward(request, identities: write.caller.identities, now: now) {
-            write.sentIn = peer.status.epoch
+            write.sentIn = status.epoch
             pending[key] = write
             counters.forwarded += 1
         } else {
@@ -107,7 +107,7 @@ extension Replica {
         guard !late.isEmpty || !pending.isEmpty else { return }
         parked.removeAll { $0.deadline <= now }
         for write in late {
-            end(write, .unavailable(peer.status.isSynchronized ? .noQuorum : .electing))
+            end(write, .unavailable(status.isSynchronized ? .noQuorum : .electing))
         }
         for (key, write) in pending where write.deadline <= now {
             pending[key] = nil
@@ -119,9 +119,9 @@ extension Replica {
 
     /// Proposes a request of this node or of a learner.
     ///
-    /// - Returns: False if this node does not lead any more.
+    /// - Returns: False if this node does not lead, or not yet.
     func propose(_ input: RequestPreparer.Input, _ now: Milliseconds) -> Bool {
-        guard let zxid = peer.zxidOfNextProposal(now: now) else { return false }
+        guard isReigning, let zxid = peer.zxidOfNextProposal(now: now) else { return false }
         let record = served.read { tree in
             preparer.prepare(input, zxid: zxid, time: environment.wallClock, tree: tree)
         }

@@ -25,6 +25,9 @@ package final class Replica {
 
     package internal(set) var peer: Peer
     package let served: ServedTree
+    /// Role and phase as far as their effects are performed: the core may be a step ahead, with
+    /// transactions that are not applied yet.
+    package internal(set) var status: Status
     let options: Options
     unowned let environment: any ReplicaEnvironment
     var random: any RandomNumberGenerator & Sendable
@@ -33,6 +36,9 @@ package final class Replica {
     var preparer: RequestPreparer
     var tracker: SessionTracker
     var nextSweep: Milliseconds = 0
+    /// The tree holds the whole history of this node's epoch: only then can what a request will do
+    /// be told from it.
+    var isReigning = false
 
     // A state on its way from the leader.
     var loader: SnapshotLoader?
@@ -82,6 +88,7 @@ package final class Replica {
         random: any RandomNumberGenerator & Sendable, clock: Int64
     ) {
         self.peer = peer
+        status = peer.status
         var tree = tree
         tree.setConfig(
             text: peer.state.ensemble.configText, version: peer.state.ensemble.configVersion,

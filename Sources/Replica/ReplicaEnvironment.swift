@@ -42,6 +42,9 @@ package protocol ReplicaEnvironment: AnyObject {
     /// Writes a snapshot in the background, for the next start.
     func saveSnapshot(of view: DataTree)
 
+    /// Durable on return: a start finds this server's history reliable from now on.
+    func trustHistory()
+
     // MARK: Others
 
     func changed(_ status: Status)

@@ -13,6 +13,8 @@ package struct Faults: Sendable {
     package var chaosDuration: Int64 = 30_000
     /// Crashes in the middle of the effects of one step.
     package var crashDuringStepRate = 3000
+    /// Whether every server begins with an empty disk that nobody vouches for.
+    package var beginsEmpty = false
 
     package init() {}
 
@@ -22,8 +24,9 @@ package struct Faults: Sendable {
         faults.syncDelay = Int64.random(in: 1...60, using: &random)
         faults.lossRate = Int.random(in: 3...100, using: &random)
         faults.duplicationRate = Int.random(in: 3...100, using: &random)
-        faults.disturbanceInterval = Int64.random(in: 300...4000, using: &random)
+        faults.disturbanceInterval = Int64.random(in: 300...2500, using: &random)
         faults.crashDuringStepRate = Int.random(in: 200...5000, using: &random)
+        faults.beginsEmpty = random.oneIn(2)
         return faults
     }
 }

@@ -232,7 +232,7 @@ package final class NodeSimulation {
 
     private func checkEnd() throws(BrokenPromise) {
         for id in ids {
-            guard let replica = nodes[id]?.replica, replica.peer.status.isSynchronized else {
+            guard let replica = nodes[id]?.replica, replica.status.isSynchronized else {
                 throw BrokenPromise(description: "node \(id) is not in line after the healing")
             }
             for (number, fate) in fates.sorted(by: { $0.key < $1.key }) {
@@ -265,7 +265,7 @@ package final class NodeSimulation {
         case 0, 1:
             crash(id)
         case 2:
-            if let leader = ids.first(where: { nodes[$0]?.replica?.peer.status.role == .leading }) {
+            if let leader = ids.first(where: { nodes[$0]?.replica?.status.role == .leading }) {
                 crash(leader)
             }
         case 3, 4, 5:

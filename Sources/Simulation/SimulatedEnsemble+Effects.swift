@@ -12,6 +12,9 @@ extension SimulatedEnsemble {
             servers[id]?.disk.acceptedEpoch = epoch
         case .saveCurrentEpoch(let epoch):
             servers[id]?.disk.currentEpoch = epoch
+        case .trustHistory:
+            counters.trusts += 1
+            servers[id]?.disk.standing = .trusted
         case .append(let proposal, _):
             servers[id]?.disk.log.append(proposal)
             beginSync(id)
@@ -43,9 +46,10 @@ extension SimulatedEnsemble {
             servers[id]?.staged = SimulatedState()
         case .installSnapshot:
             guard let life = servers[id]?.life else { return }
+            servers[id]?.isInstalling = true
             events.add(.installed(id, life: life), after: delay())
         case .discardSnapshot:
-            servers[id]?.staged = nil
+            discardSnapshot(id)
         case .listen:
             counters.elections += 1
             servers[id]?.isListening = true
@@ -70,7 +74,10 @@ extension SimulatedEnsemble {
             changed(status, of: id)
         case .departed(let departure):
             note("\(id) leaves: \(departure.reason)")
-        case .revalidated, .synced, .revalidate, .touched, .readsAbandoned:
+            servers[id]?.awaitedSyncs = []
+        case .synced(let through):
+            synced(through: through, at: id)
+        case .revalidated, .revalidate, .touched, .readsAbandoned:
             break
         }
     }
@@ -85,6 +92,11 @@ extension SimulatedEnsemble {
             fail("\(id) and \(other) both lead epoch \(status.epoch)")
         }
         leaders[status.epoch] = id
+        // What the quorum has just acknowledged had better be on its disks.
+        if isChaotic, random.oneIn(8) {
+            events.add(
+                .powerFailure, after: Int64.random(in: 0...faults.syncDelay, using: &random))
+        }
     }
 
     // MARK: Log
@@ -118,24 +130,38 @@ extension SimulatedEnsemble {
         }
     }
 
-    private mutating func syncEverything(_ id: PeerID) {
+    mutating func syncEverything(_ id: PeerID) {
         let count = servers[id]?.disk.log.count ?? 0
         servers[id]?.disk.syncedCount = count
     }
 
     mutating func installed(_ id: PeerID, life: Int) {
-        guard var server = servers[id], server.life == life, server.peer != nil,
-            let staged = server.staged
-        else { return }
+        guard isRunning(id, life: life), servers[id]?.isInstalling == true else { return }
+        install(id)
+        let now = events.now
+        step(id) { $0.snapshotInstalled(now: now) }
+    }
+
+    private mutating func install(_ id: PeerID) {
+        guard var server = servers[id], let staged = server.staged else { return }
         server.disk.snapshot = staged
         server.disk.log = []
         server.disk.syncedCount = 0
         server.disk.committedWatermark = staged.lastApplied
         server.state = staged
         server.staged = nil
+        server.isInstalling = false
         servers[id] = server
-        let now = events.now
-        step(id) { $0.snapshotInstalled(now: now) }
+    }
+
+    /// Too late, now and then: the received state is the durable one already.
+    private mutating func discardSnapshot(_ id: PeerID) {
+        if servers[id]?.isInstalling == true, random.oneIn(2), let staged = servers[id]?.staged {
+            install(id)
+            servers[id]?.peer?.snapshotWasInstalled(at: staged.lastApplied)
+        }
+        servers[id]?.staged = nil
+        servers[id]?.isInstalling = false
     }
 
     // MARK: Network
@@ -147,6 +173,7 @@ extension SimulatedEnsemble {
     private mutating func notify(
         _ notification: Notification, from sender: PeerID, to receiver: PeerID
     ) {
+        lastNotifications[Link(from: sender, to: receiver)] = notification
         guard let life = servers[receiver]?.life,
             !blocked.contains(Link(from: sender, to: receiver))
         else { return }

@@ -22,8 +22,12 @@ extension SimulatedEnsemble {
             synced(id, life: life, count: count, through: through, tenure: tenure)
         case .installed(let id, let life):
             installed(id, life: life)
+        case .restart(let id):
+            start(id)
+        case .powerFailure:
+            if isChaotic { failPower() }
         case .request:
-            request()
+            if now >= quietUntil { request() }
             scheduleNext(.request, within: 60)
         case .read:
             read()
@@ -88,12 +92,24 @@ extension SimulatedEnsemble {
                 lastCommitted: server.state.lastApplied,
                 limits: .init(count: Int(random.next() % 3) * 20 + 5)),
             acceptedEpoch: server.disk.acceptedEpoch, currentEpoch: server.disk.currentEpoch,
-            now: events.now)
+            standing: server.disk.standing, now: events.now)
         servers[id] = server
         note("\(id) starts at \(lastLogged), committed \(server.state.lastApplied)")
         let now = events.now
         step(id) { $0.start(now: now) }
         scheduleTick(id)
+        repeatOldNotifications(to: id)
+    }
+
+    /// A new connection begins with the last message of the old one, however old (reference
+    /// section 2.3).
+    private mutating func repeatOldNotifications(to id: PeerID) {
+        guard let life = servers[id]?.life else { return }
+        for sender in serverIDs where isRunning(sender) && random.oneIn(2) {
+            let link = Link(from: sender, to: id)
+            guard let last = lastNotifications[link], !blocked.contains(link) else { continue }
+            events.add(.notification(last, from: sender, to: id, life: life), after: 0)
+        }
     }
 
     func deadline(of id: PeerID) -> Int64 {
@@ -112,11 +128,14 @@ extension SimulatedEnsemble {
         note("\(id) crashes")
         server.peer = nil
         server.staged = nil
+        server.isInstalling = false
+        server.awaitedSyncs = []
         server.isListening = false
         server.isSyncing = false
         server.uplink = nil
         server.disk.crash(using: &random)
         servers[id] = server
+        for other in serverIDs { lastNotifications[Link(from: id, to: other)] = nil }
         for (number, connection) in connections.sorted(by: { $0.key < $1.key })
         where connection.learner == id || connection.leader == id {
             hangUp(number, from: id)
@@ -125,14 +144,19 @@ extension SimulatedEnsemble {
 
     mutating func disturb() {
         let id = serverIDs.randomElement(using: &random) ?? 1
-        switch Int.random(in: 0..<13, using: &random) {
+        switch Int.random(in: 0..<17, using: &random) {
         case 0, 1:
             crash(id)
         case 2:
             if let leader { crash(leader) }
-        case 12:
-            // Its proposals reach nobody: the tail that a TRUNC has to cut.
+        case 11:
             if let leader { isolate([leader], symmetric: true) }
+        case 12, 13:
+            strandLeader()
+        case 14:
+            lose(id)
+        case 15:
+            failPower()
         case 3, 4, 5, 6:
             for id in serverIDs where servers[id]?.peer == nil { start(id) }
         case 7:
@@ -147,6 +171,54 @@ extension SimulatedEnsemble {
         default:
             thaw()
         }
+    }
+
+    /// The leader crashes with its last proposals on its own disk only: the tail that a TRUNC has to
+    /// cut, if it comes back before the next leader has written anything.
+    private mutating func strandLeader() {
+        guard let leader, servers[leader]?.isFrozen == false else { return }
+        let now = events.now
+        for _ in 1...3 {
+            let payload = payload(of: nextValue)
+            nextValue += 1
+            servers[leader]?.take { peer in
+                guard let zxid = peer.zxidOfNextProposal(now: now) else { return }
+                peer.propose(Proposal(zxid: zxid, payload: payload), now: now)
+            }
+        }
+        for case .append(let proposal, _) in servers[leader]?.peer?.takeEffects() ?? [] {
+            servers[leader]?.disk.log.append(proposal)
+        }
+        syncEverything(leader)
+        crash(leader)
+        quietUntil = now + 5000
+        events.add(.restart(leader), after: Int64.random(in: 500...3000, using: &random))
+    }
+
+    /// Everybody loses what is not synced at once, and only the leader, whose disk may be the last
+    /// to hold what was acknowledged too early, stays down.
+    mutating func failPower() {
+        let leader = leader
+        note("the power fails")
+        for id in serverIDs { crash(id) }
+        for id in serverIDs where id != leader { start(id) }
+    }
+
+    /// A disk is emptied or damaged, if no other one is: more than that no protocol survives.
+    private mutating func lose(_ id: PeerID) {
+        guard servers.values.allSatisfy({ $0.disk.standing == .trusted }) else { return }
+        crash(id)
+        if random.oneIn(2) {
+            counters.wipes += 1
+            note("\(id) loses everything")
+            servers[id]?.disk = SimulatedDisk()
+            servers[id]?.disk.standing = .empty
+        } else {
+            counters.damages += 1
+            note("\(id) loses a part")
+            servers[id]?.disk.damage(using: &random)
+        }
+        if random.oneIn(2) { start(id) }
     }
 
     private mutating func thaw() {
@@ -212,10 +284,27 @@ extension SimulatedEnsemble {
         let token = nextRead
         nextRead += 1
         let now = events.now
-        reads[token] = lastAcknowledged
-        var begun = false
-        step(id) { begun = $0.confirmRead(token, now: now) }
-        if !begun { reads[token] = nil }
+        let floor = lastAcknowledged
+        reads[token] = floor
+        var isOwn = false
+        var isForwarded = false
+        let sync = ForwardedRequest(session: .none, cxid: 0, code: .sync, body: [])
+        step(id) { peer in
+            isOwn = peer.confirmRead(token, now: now)
+            if !isOwn { isForwarded = peer.forward(sync, identities: nil, now: now) }
+        }
+        if !isOwn { reads[token] = nil }
+        if isForwarded, isRunning(id) { servers[id]?.awaitedSyncs.append(floor) }
+    }
+
+    /// The leader has answered the oldest SYNC.
+    mutating func synced(through: Zxid, at id: PeerID) {
+        guard let floor = servers[id]?.awaitedSyncs.first else { return }
+        servers[id]?.awaitedSyncs.removeFirst()
+        counters.syncs += 1
+        if through < floor {
+            fail("a SYNC at \(id) reached \(through) after \(floor) was acknowledged")
+        }
     }
 
     mutating func readConfirmed(_ token: ReadToken, through: Zxid, at id: PeerID) {

@@ -11,7 +11,8 @@ package struct BrokenPromise: Error, CustomStringConvertible, Sendable {
 ///
 /// It checks, while it runs and at the end: agreement and total order (all servers deliver one
 /// sequence), primary order (zxids of an epoch in order, without a gap), one leader an epoch,
-/// durability (what was acknowledged is there), linearizable reads, and progress after healing.
+/// durability (what was acknowledged is there, though disks of a minority are emptied or damaged),
+/// linearizable reads at leaders and learners, and progress after healing.
 /// The names are those of `Zab.tla`.
 package struct SimulatedEnsemble {
     enum Event {
@@ -23,6 +24,8 @@ package struct SimulatedEnsemble {
         case tick(PeerID, life: Int)
         case synced(PeerID, life: Int, count: Int, through: Zxid, tenure: Int)
         case installed(PeerID, life: Int)
+        case restart(PeerID)
+        case powerFailure
         case request
         case read
         case disturbance
@@ -67,6 +70,10 @@ package struct SimulatedEnsemble {
     var lastAcknowledged = Zxid.zero
     var reads: [ReadToken: Zxid] = [:]
     var nextRead = 1
+    /// What each server said last to each other: a connection to a new life begins with it.
+    var lastNotifications: [Link: Notification] = [:]
+    /// Clients rest until then.
+    var quietUntil: Int64 = 0
     package private(set) var trace: [String] = []
     let keepsTrace: Bool
     package internal(set) var counters = Counters()
@@ -78,6 +85,13 @@ package struct SimulatedEnsemble {
         package var truncs = 0
         package var snaps = 0
         package var reads = 0
+        /// Reads of learners, confirmed by SYNC.
+        package var syncs = 0
+        /// Disks emptied, and damaged.
+        package var wipes = 0
+        package var damages = 0
+        /// Servers whose history became reliable again, or for the first time.
+        package var trusts = 0
         package var acknowledged = 0
 
         package init() {}
@@ -89,6 +103,10 @@ package struct SimulatedEnsemble {
             left.truncs += right.truncs
             left.snaps += right.snaps
             left.reads += right.reads
+            left.syncs += right.syncs
+            left.wipes += right.wipes
+            left.damages += right.damages
+            left.trusts += right.trusts
             left.acknowledged += right.acknowledged
         }
     }
@@ -110,6 +128,7 @@ package struct SimulatedEnsemble {
         self.random = random
         for id in voterIDs.union(observers) {
             servers[id] = SimulatedServer(id: id)
+            if faults.beginsEmpty { servers[id]?.disk.standing = .empty }
         }
     }
 

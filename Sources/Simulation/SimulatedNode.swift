@@ -21,7 +21,6 @@ final class SimulatedNode {
     private var unsynced: [Proposal] = []
     private var isSyncing = false
     private var installing: DataTree?
-    private var hadLoss = false
     var isListening = false
     var uplink: Int?
     /// Requests of clients that wait.
@@ -55,7 +54,6 @@ final class SimulatedNode {
             directory = opened.directory
             log = opened.log.take()
             epochs = opened.epochs
-            hadLoss = opened.hadLoss
             world.note(
                 "\(id) starts at \(opened.peer.state.history.lastLogged), \(opened.peer.state.standing)"
             )
@@ -218,9 +216,11 @@ extension SimulatedNode: ReplicaEnvironment {
     func saveCurrentEpoch(_ epoch: Epoch) {
         storing("the current epoch") { () throws(StorageError) in
             try epochs?.setCurrent(epoch)
-            if hadLoss { try directory?.lossHealed() }
         }
-        hadLoss = false
+    }
+
+    func trustHistory() {
+        storing("the standing") { () throws(StorageError) in try directory?.lossHealed() }
     }
 
     func append(_ proposal: Proposal, tenure: Int) {

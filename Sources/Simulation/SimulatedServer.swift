@@ -11,6 +11,8 @@ struct SimulatedDisk {
     var log: [Proposal] = []
     /// How many of `log` are synced.
     var syncedCount = 0
+    /// What a start must know of this disk, kept beside the epochs.
+    var standing = Standing.trusted
     /// Up to where the log was known to be committed when something was synced last.
     var committedWatermark = Zxid.zero
 
@@ -18,6 +20,19 @@ struct SimulatedDisk {
         let kept = Int.random(in: syncedCount...log.count, using: &random)
         log.removeSubrange(kept...)
         syncedCount = log.count
+    }
+
+    /// Loses a part of what was synced, and perhaps the files of the epochs.
+    mutating func damage(using random: inout SeededGenerator) {
+        standing = .mayHaveLost
+        log.removeSubrange(Int.random(in: 0...log.count, using: &random)...)
+        syncedCount = log.count
+        let last = log.last?.zxid ?? snapshot.lastApplied
+        committedWatermark = min(committedWatermark, last)
+        if random.oneIn(2) {
+            acceptedEpoch = last.epoch
+            currentEpoch = last.epoch
+        }
     }
 }
 
@@ -47,8 +62,12 @@ struct SimulatedServer {
     var staged: SimulatedState?
     var isListening = false
     var isSyncing = false
+    /// The received state is being made durable.
+    var isInstalling = false
     /// The connection to its leader.
     var uplink: Int?
+    /// Linearizable reads that wait for a SYNC, with what was acknowledged when each began.
+    var awaitedSyncs: [Zxid] = []
     /// Its frozen process does nothing until it goes on.
     var isFrozen = false
     /// Ordinary transactions since the last snapshot.

@@ -19,6 +19,10 @@ package enum Effect: Equatable, Sendable {
     case saveAcceptedEpoch(Epoch)
     /// Durable before the next effect.
     case saveCurrentEpoch(Epoch)
+    /// Durable before the next effect: from now on a start finds this server's history reliable.
+    /// Until then every start after a loss or with an empty disk has to give the same standing
+    /// again, whatever was saved meanwhile.
+    case trustHistory
     /// Hand to the log; `Peer.logged` says when it is on disk, with the same tenure.
     case append(Proposal, tenure: Int)
     /// Wait until the log has everything on disk that was appended, then call `Peer.drained`.

@@ -347,7 +347,7 @@ struct Learner: Sendable {
         else { return }
         state.enter(epoch)
         state.needsSnapshot = false
-        state.standing = .trusted
+        state.trustHistory()
         phase = .synchronization(epoch, .acknowledged)
         // Rule 2: the first packet after ACKEPOCH (ZOOKEEPER-4685).
         acknowledge(Zxid(epoch: epoch, counter: 0), &state)

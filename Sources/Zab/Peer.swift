@@ -143,7 +143,7 @@ package struct Peer: Sendable {
 
     /// The empty history of this server is the right one.
     private mutating func trust() {
-        state.standing = .trusted
+        state.trustHistory()
         allEmptyAt = nil
     }
 

@@ -46,6 +46,14 @@ package struct PeerState: Sendable {
         effects.append(effect)
     }
 
+    /// This server's history is reliable from now on.
+    mutating func trustHistory() {
+        guard standing != .trusted else { return }
+        standing = .trusted
+        needsSnapshot = false
+        perform(.trustHistory)
+    }
+
     mutating func accept(_ epoch: Epoch) {
         precondition(epoch > acceptedEpoch, "epoch \(epoch) after \(acceptedEpoch)")
         acceptedEpoch = epoch

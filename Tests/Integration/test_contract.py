@@ -32,7 +32,7 @@ _numbers = itertools.count()
 @pytest.fixture
 def base(http, request):
     """An empty znode of the test's own."""
-    name = re.sub(r"\W", "-", request.node.nodeid.split("::", 1)[1])[:120]
+    name = re.sub(r"\W", "-", request.node.name)[:80]
     path = f"/{name}-{next(_numbers)}"
     http.put(znode(path)).expect(201)
     return path

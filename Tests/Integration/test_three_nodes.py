@@ -36,6 +36,10 @@ def test_all_members_tell_the_same_of_the_cluster(make_ensemble):
     ensemble = make_ensemble()
     leader = ensemble.leader()
     for member in ensemble:
+        eventually(
+            lambda member=member: member.cluster()["failureTolerance"] == 1,
+            f"{member.id} has heard of all",
+        )
         cluster = member.cluster()
         assert cluster["leader"] == leader.id
         assert cluster["healthy"] is True
@@ -153,7 +157,7 @@ def test_a_follower_that_lost_its_disk_is_sent_a_snapshot(make_ensemble):
     load.check(empty.http, min_zxid=latest)
 
 
-def test_what_only_a_dead_leader_logged_is_truncated_when_it_returns(make_ensemble):
+def test_what_only_a_dead_leader_logged_is_gone_when_it_returns(make_ensemble):
     ensemble = make_ensemble(settings={"http.request.timeout": "5s"})
     old, others = ensemble.leader(), ensemble.followers()
     old.http.put(znode("/kept"), b"kept").expect(201)
@@ -179,7 +183,9 @@ def test_what_only_a_dead_leader_logged_is_truncated_when_it_returns(make_ensemb
         assert member.http.get(znode("/kept")).expect(200).json["text"] == "kept"
         assert member.http.get(znode("/later")).expect(200).json["text"] == "later"
         assert member.digest_mismatches() == 0
-    assert "TRUNC" in old.synchronizations()
+    # A new leader's first transaction is there at once, and a TRUNC must not cross an epoch. One
+    # without it is in test_java_ensemble.py.
+    assert "SNAP" in old.synchronizations()
     assert not any(b"never-acknowledged" in file.read_bytes() for file in old.log_files())
 
 

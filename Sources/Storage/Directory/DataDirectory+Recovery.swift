@@ -77,11 +77,13 @@ extension DataDirectory {
             preallocationBytes: preallocationBytes)
     }
 
-    /// Forgets a loss, once a synchronization that makes up for it is durable.
+    /// Forgets a loss and a beginning from nothing, once a synchronization that makes up for them
+    /// is durable.
     ///
     /// - Throws: `.disk`.
     package func lossHealed() throws(StorageError) {
         try disk.removeIfPresent(snapshotPath + "/" + FileNames.loss)
+        try disk.removeIfPresent(snapshotPath + "/" + FileNames.empty)
         try disk.syncDirectory(snapshotPath)
     }
 

@@ -27,6 +27,8 @@ package final class DataDirectory: Sendable {
     package let isFresh: Bool
     /// The operator says that this member may begin with an empty database.
     package let hasInitializeMarker: Bool
+    /// Whether it began empty, and has not received a history to rely on since.
+    package let isUnproven: Bool
     package let snapshots: SnapshotStore
 
     let disk: any Disk
@@ -80,6 +82,7 @@ package final class DataDirectory: Sendable {
         }
         myID = try DataDirectory.myID(in: configuration.dataDirectory, on: disk)
         hasInitializeMarker = try disk.exists(initializePath)
+        isUnproven = try disk.exists(snapshotPath + "/" + FileNames.empty)
         let identities = try DataDirectory.identities(in: folders, on: disk)
         let known = identities.compactMap { $0 }
         let agree = known.count == folders.count && known.allSatisfy { $0 == known[0] }
@@ -103,6 +106,15 @@ package final class DataDirectory: Sendable {
                 of: folder + "/" + FileNames.identity, with: identity.bytes)
             try disk.syncDirectory(folder)
         }
+    }
+
+    /// Writes down that this directory began empty where others may not be: it must not pass for a
+    /// voter's at the next start. Durable on return; before `establish`.
+    ///
+    /// - Throws: `.disk`.
+    package func noteEmptiness() throws(StorageError) {
+        try disk.replaceContent(of: snapshotPath + "/" + FileNames.empty, with: [])
+        try disk.syncDirectory(snapshotPath)
     }
 
     /// Removes the operator's marker, once the database it has allowed is on the disk.

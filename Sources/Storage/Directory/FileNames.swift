@@ -9,6 +9,7 @@ package enum FileNames {
     package static let lock = "aviary.lock"
     package static let identity = "aviary.identity"
     package static let loss = "aviary.loss"
+    package static let empty = "aviary.empty"
     package static let install = "aviary.install"
     package static let acceptedEpoch = "acceptedEpoch"
     package static let currentEpoch = "currentEpoch"

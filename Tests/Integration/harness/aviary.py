@@ -91,6 +91,8 @@ class AviaryMember:
         return Client(self.seat.http, **options)
 
     def start(self):
+        # What was connected to an earlier process is not connected to this one.
+        self._client = None
         self.process.start()
         return self
 
