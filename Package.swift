@@ -123,7 +123,13 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "GatewayTests",
-            dependencies: ["Gateway", "HTTPServer", "Jute", "ZnodeTree"],
+            dependencies: [
+                "Gateway", "HTTPServer", "Jute", "Node", "PeerHTTP", "Replica", "Storage", "Zab",
+                "ZnodeTree", logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PeerHTTPTests", dependencies: ["HTTPServer", "Jute", "PeerHTTP"],
             swiftSettings: strict),
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),

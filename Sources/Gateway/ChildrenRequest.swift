@@ -56,7 +56,7 @@ struct ChildrenRequest: Sendable {
                 return false
             }
             if includesAnything {
-                write(child, in: tree, mayRead: mayRead, to: &json)
+                write(child, of: path, in: tree, mayRead: mayRead, to: &json)
             } else {
                 tree.withName(of: child) {
                     json.string(utf8: $0.assumingMemoryBound(to: UInt8.self))
@@ -74,17 +74,19 @@ struct ChildrenRequest: Sendable {
     }
 
     private func write(
-        _ child: ZnodeID, in tree: DataTree, mayRead: ([ACL]) -> Bool, to json: inout JSONWriter
+        _ child: ZnodeID, of parent: ZnodePath, in tree: DataTree, mayRead: ([ACL]) -> Bool,
+        to json: inout JSONWriter
     ) {
+        let name = tree.name(of: child)
         json.beginObject()
         json.key("name")
-        json.string(utf8: tree.name(of: child))
+        json.string(utf8: name)
         if includesStat {
             json.key("stat")
             ZnodeState(child, in: tree).write(to: &json)
         }
         if includesData {
-            if mayRead(tree.acl(of: child)) {
+            if mayRead(tree.acl(of: child)), !SystemPath.isSecret(parent.appending(name)) {
                 json.data(tree.data(of: child) ?? [])
             } else {
                 json.key("code")

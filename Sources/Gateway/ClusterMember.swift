@@ -17,6 +17,8 @@ struct ClusterMember: Equatable, Sendable {
     var quorumAddress: String?
     var electionAddress: String?
     var alarms: [String] = []
+    /// Whether it ever said something over HTTP.
+    private var wasHeard = false
 
     init(id: PeerID, isVoter: Bool) {
         self.id = id
@@ -43,6 +45,7 @@ struct ClusterMember: Equatable, Sendable {
         let age = now - receivedAt
         lastContactMs = max(0, age.milliseconds)
         version = told.version
+        wasHeard = true
         guard report.isReachable, age < ClusterMember.longestSilence else { return }
         role = told.role
         phase = told.phase
@@ -62,9 +65,8 @@ struct ClusterMember: Equatable, Sendable {
             role = "leader"
             phase = Status.Phase.broadcast.rawValue
             lastContactMs = lastContactMs ?? 0
-        } else if status.isSynchronized, role == "down", version == nil,
-            status.connected.contains(id)
-        {
+        } else if status.isSynchronized, !wasHeard, status.connected.contains(id) {
+            // Its election connection is open. It may be too new to have been asked.
             role = isVoter ? "follower" : "observer"
         }
     }

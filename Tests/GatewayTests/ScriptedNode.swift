@@ -1,0 +1,64 @@
+import Gateway
+import Jute
+import Node
+import Replica
+import Synchronization
+import Zab
+import ZnodeTree
+
+/// A node that says what a test wants, for what a healthy one never says.
+final class ScriptedNode: GatewayNode {
+    let id: PeerID = 7
+    let startedAt: Int64 = 0
+    let served: ServedTree
+    let standing: NodeStanding
+    private let writeOutcome: WriteOutcome
+    private let readOutcome: ReadOutcome
+    private let written = Mutex<[Write]>([])
+
+    init(
+        _ tree: DataTree = DataTree(), role: Status.Role = .following, hasServed: Bool = true,
+        write: WriteOutcome = .unknown, read: ReadOutcome = .ready
+    ) {
+        served = ServedTree(tree)
+        standing = NodeStanding(role: role, hasServed: hasServed)
+        writeOutcome = write
+        readOutcome = read
+    }
+
+    /// What was submitted, in its order.
+    var writes: [Write] { written.withLock { $0 } }
+
+    var status: NodeStatus { preconditionFailure("no test asks a scripted node for its status") }
+
+    func submit(
+        _ write: Write, _ caller: Caller, timeout: Duration,
+        complete: @escaping @Sendable (WriteOutcome) -> Void
+    ) {
+        written.withLock { $0.append(write) }
+        complete(writeOutcome)
+    }
+
+    func linearize(timeout: Duration, complete: @escaping @Sendable (ReadOutcome) -> Void) {
+        complete(readOutcome)
+    }
+
+    func wait(
+        for zxid: Zxid, timeout: Duration, complete: @escaping @Sendable (ReadOutcome) -> Void
+    ) {
+        complete(readOutcome)
+    }
+
+    func openSession(
+        timeoutMs: Int32, timeout: Duration,
+        complete: @escaping @Sendable (SessionID, WriteOutcome) -> Void
+    ) {
+        complete(SessionID(rawValue: 1), writeOutcome)
+    }
+
+    func touch(_ session: SessionID) {}
+
+    func keepAlive(_ session: SessionID, complete: @escaping @Sendable (Bool?) -> Void) {
+        complete(nil)
+    }
+}
