@@ -19,21 +19,36 @@ package struct BrowserGate: Sendable {
 
     /// - Throws: `misdirected` or `forbidden`.
     package func check(_ head: HTTPRequestHead) throws(Problem) {
+        let isRead = head.method == .get || head.method == .head || head.method == .options
+        let isPlain = isLoopback && BrowserGate.isPlainLoopback(head.headers["Host"])
+        if isRead && (isPlain || !isLoopback) { return }
         let host = head.headers.text("Host").map { $0.lowercased() }
-        if isLoopback, let host {
+        if isLoopback, !isPlain, let host {
             guard let name = BrowserGate.name(ofHost: host),
                 BrowserGate.isLoopbackName(name) || hosts.contains(name) || hosts.contains(host)
             else { throw Problem(.misdirected) }
         }
-        switch head.method {
-        case .get, .head, .options: return
-        default: break
-        }
+        if isRead { return }
         let stated = head.headers.values("Origin")
         if stated.isEmpty { return }
         guard stated.count == 1, let text = String(validating: stated[0], as: UTF8.self),
             isAllowed(text.lowercased(), host: host)
         else { throw Problem(.forbidden, "Pages of this origin may not change anything here.") }
+    }
+
+    /// The usual spellings, at the price of a comparison; `isLoopbackName` knows the others.
+    private static func isPlainLoopback(_ host: ArraySlice<UInt8>?) -> Bool {
+        guard let host else { return false }
+        for name: StaticString in ["127.0.0.1", "localhost", "[::1]"] {
+            guard name.withUTF8Buffer({ host.starts(with: $0) }) else { continue }
+            let rest = host.dropFirst(name.utf8CodeUnitCount)
+            guard let colon = rest.first else { return true }
+            return colon == UInt8(ascii: ":") && rest.count <= 6
+                && rest.dropFirst().allSatisfy { digit in
+                    (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit)
+                }
+        }
+        return false
     }
 
     private func isAllowed(_ origin: String, host: String?) -> Bool {

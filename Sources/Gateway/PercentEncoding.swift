@@ -68,6 +68,10 @@ extension ZnodePath {
             return
         }
         guard text.first == slash else { throw Problem(.badPath) }
+        if ZnodePath.isPlain(text) {
+            self.init(bytes: Array(text))
+            return
+        }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count)
         for segment in text.dropFirst().split(separator: slash, omittingEmptySubsequences: false) {
@@ -79,6 +83,27 @@ extension ZnodePath {
             bytes.append(contentsOf: name)
         }
         self.init(bytes: bytes)
+    }
+
+    /// Whether an address is a valid path as it stands: one pass for the usual names of printable
+    /// ASCII. What this refuses may still be valid.
+    private static func isPlain(_ text: ArraySlice<UInt8>) -> Bool {
+        text.withUnsafeBufferPointer { bytes in
+            var hasName = true
+            for byte in bytes {
+                switch byte {
+                case UInt8(ascii: "/"):
+                    // Nothing but dots since the last slash, or nothing at all.
+                    guard hasName else { return false }
+                    hasName = false
+                case UInt8(ascii: "."): break
+                case UInt8(ascii: "%"): return false
+                case 0x21...0x7E: hasName = true
+                default: return false
+                }
+            }
+            return hasName
+        }
     }
 
     /// Checks one component that a client gave, wherever it stood.
