@@ -1,4 +1,4 @@
-import Jute
+package import Jute
 package import Logging
 import Replica
 package import Storage
@@ -12,7 +12,9 @@ package struct OpenedNode {
     package var directory: DataDirectory
     package var log: TransactionLogBox
     package var epochs: EpochStore
-    package var standing: Standing
+    /// Up to where the snapshot may hold parts of transactions: the original's are not of one
+    /// moment.
+    package var exactAfter: Zxid
 
     /// Carries the log, which cannot be copied, to the thread that will own it.
     package final class TransactionLogBox {
@@ -138,6 +140,6 @@ extension OpenedNode {
                 standing: standing, now: now),
             tree: tree, directory: directory,
             log: TransactionLogBox(directory.openLog(after: state)), epochs: epochs,
-            standing: standing)
+            exactAfter: state.snapshot.map { $0.upperBound ?? state.lastLogged } ?? .zero)
     }
 }

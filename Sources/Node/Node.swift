@@ -93,7 +93,8 @@ package final class Node: Sendable {
         loop.onStopped = { inbox.unbind() }
         let replica = Replica(
             peer: opened.peer, tree: opened.tree, options: settings.replica, environment: loop,
-            random: SystemRandomNumberGenerator(), clock: currentTimeMillis())
+            random: SystemRandomNumberGenerator(), clock: currentTimeMillis(),
+            exactAfter: opened.exactAfter)
         loop.replica = replica
         loop.publishStatus(now)
         return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served)

@@ -86,7 +86,9 @@ extension Replica {
         }
         let result = served.write { $0.apply(record) }
         counters.committed += 1
-        if result.digestMatches == false { counters.digestMismatches += 1 }
+        if result.digestMatches == false, proposal.zxid > exactAfter {
+            counters.digestMismatches += 1
+        }
         environment.noteCommitted(proposal.zxid)
         preparer.applied(through: proposal.zxid)
         sessionsApplied(record, now)

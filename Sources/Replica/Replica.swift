@@ -29,6 +29,7 @@ package final class Replica {
     /// transactions that are not applied yet.
     package internal(set) var status: Status
     let options: Options
+    let exactAfter: Zxid
     unowned let environment: any ReplicaEnvironment
     var random: any RandomNumberGenerator & Sendable
 
@@ -83,10 +84,13 @@ package final class Replica {
     ///   - environment: Sockets and disk; outlives the replica.
     ///   - random: Chance, real or seeded.
     ///   - clock: Milliseconds of a clock for session ids.
+    ///   - exactAfter: The tree came from a snapshot that holds parts of the transactions up to
+    ///     here: only later digests say anything (storage format reference, section 4.4).
     package init(
         peer: Peer, tree: DataTree, options: Options, environment: any ReplicaEnvironment,
-        random: any RandomNumberGenerator & Sendable, clock: Int64
+        random: any RandomNumberGenerator & Sendable, clock: Int64, exactAfter: Zxid = .zero
     ) {
+        self.exactAfter = exactAfter
         self.peer = peer
         status = peer.status
         var tree = tree
