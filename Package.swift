@@ -43,6 +43,9 @@ let package = Package(
         // Drives protocol and state: requests in, transactions out. Knows no socket and no file.
         .target(
             name: "Replica", dependencies: ["Jute", "Zab", "ZnodeTree"], swiftSettings: strict),
+        // Who waits for changes of which znodes, and until when.
+        .target(name: "Waits", dependencies: ["Jute", "ZnodeTree"], swiftSettings: strict),
+
         // MARK: Drivers: each knows one part of the world and none of the others.
 
         // Connections between servers: election and quorum ports. Decides nothing about ZAB.
@@ -51,6 +54,11 @@ let package = Package(
             swiftSettings: strict),
         // Transaction log, snapshots, epochs; on a disk that is an interface.
         .target(name: "Storage", dependencies: ["Jute", "Checksum"], swiftSettings: strict),
+        // What every committed transaction changed: in memory, and on a disk as above.
+        .target(
+            name: "History",
+            dependencies: ["Jute", "Checksum", "ZnodeTree", "Storage", deque, logging],
+            swiftSettings: strict),
         // A disk in memory that crashes, tears and rots on demand.
         .target(name: "StorageTesting", dependencies: ["Storage"], swiftSettings: strict),
         // libmicrohttpd, from Debian's libmicrohttpd-dev.
@@ -66,8 +74,8 @@ let package = Package(
         .target(
             name: "Node",
             dependencies: [
-                "Jute", "Zab", "ZnodeTree", "Replica", "Storage", "PeerTransport", nioCore,
-                nioPosix, logging,
+                "Jute", "Zab", "ZnodeTree", "Replica", "Waits", "Storage", "History",
+                "PeerTransport", nioCore, nioPosix, logging,
             ],
             swiftSettings: strict),
 
@@ -87,7 +95,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Jute", "Zab", "ZnodeTree", "Replica", "Node", "PeerHTTP", "HTTPServer", crypto,
+                "Jute", "Zab", "ZnodeTree", "Replica", "Waits", "History", "Node", "PeerHTTP",
+                "HTTPServer", crypto,
             ],
             swiftSettings: strict),
         // zoo.cfg, environment and flags as one validated value.
@@ -120,6 +129,15 @@ let package = Package(
         .testTarget(
             name: "StorageTests",
             dependencies: ["Checksum", "Jute", "Storage", "StorageTesting"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "HistoryTests",
+            dependencies: [
+                "History", "Jute", "Simulation", "Storage", "StorageTesting", "ZnodeTree", logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "WaitsTests", dependencies: ["Jute", "Waits", "ZnodeTree"],
             swiftSettings: strict),
         .testTarget(
             name: "GatewayTests",

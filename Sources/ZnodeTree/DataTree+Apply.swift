@@ -102,9 +102,18 @@ extension DataTree {
         }
         noteQuotaNode(path, slash: slash)
         if !quotas.isEmpty { account(path, count: 1, bytes: Int64(create.data?.count ?? 0)) }
-        result.note(.created, create.path, position: position)
-        stat = self.stat(of: ZnodeID(number))
+        let znode = moment(of: number)
+        stat = znode.stat
+        result.changes.append(
+            Change(
+                kind: .created, path: create.path, zxid: result.zxid, position: Int32(position),
+                znode: znode, data: create.data, parent: moment(of: parent)))
         return .ok
+    }
+
+    private func moment(of number: UInt32) -> ZnodeMoment {
+        let znode = ZnodeID(number)
+        return ZnodeMoment(stat: stat(of: znode), mode: mode(of: znode), acl: acl(of: znode))
     }
 
     private mutating func raiseCVersion(of parent: UInt32, to cversion: Int32, by zxid: Zxid) {
@@ -128,8 +137,12 @@ extension DataTree {
         guard let number = store.find(path.bytes[...]), number != ZnodeStore.root else {
             return .noNode
         }
+        let znode = moment(of: number)
         removeSubtree(number)
-        result.note(.deleted, path, position: position)
+        result.changes.append(
+            Change(
+                kind: .deleted, path: path, zxid: result.zxid, position: Int32(position),
+                znode: znode, parent: moment(of: parent)))
         return .ok
     }
 
@@ -164,8 +177,12 @@ extension DataTree {
             record.stat.mzxid = zxid
             record.stat.mtime = time
         }
-        result.note(.dataChanged, path, position: position)
-        stat = self.stat(of: ZnodeID(number))
+        let znode = moment(of: number)
+        stat = znode.stat
+        result.changes.append(
+            Change(
+                kind: .dataChanged, path: path, zxid: result.zxid, position: Int32(position),
+                znode: znode, data: data))
         return .ok
     }
 
@@ -176,8 +193,12 @@ extension DataTree {
         guard let number = store.find(path.bytes[...]) else { return .noNode }
         setACLNumber(of: number, to: acls.retain(acl))
         change(number) { $0.stat.aversion = version }
-        result.note(.aclChanged, path, position: position)
-        stat = self.stat(of: ZnodeID(number))
+        let znode = moment(of: number)
+        stat = znode.stat
+        result.changes.append(
+            Change(
+                kind: .aclChanged, path: path, zxid: result.zxid, position: Int32(position),
+                znode: znode))
         return .ok
     }
 

@@ -18,6 +18,21 @@ package struct Stat: Hashable, Sendable {
     package var numChildren: Int32
     package var pzxid: Zxid
 
+    /// Reads the record Stat of the client protocol.
+    package init(from reader: inout JuteReader) throws(JuteError) {
+        czxid = try reader.readZxid()
+        mzxid = try reader.readZxid()
+        ctime = try reader.readLong()
+        mtime = try reader.readLong()
+        version = try reader.readInt()
+        cversion = try reader.readInt()
+        aversion = try reader.readInt()
+        ephemeralOwner = try reader.readSessionID()
+        dataLength = try reader.readInt()
+        numChildren = try reader.readInt()
+        pzxid = try reader.readZxid()
+    }
+
     init(stored: StoredStat, mode: ZnodeMode, dataLength: Int32, numChildren: Int32) {
         czxid = Zxid(rawValue: stored.czxid)
         mzxid = Zxid(rawValue: stored.mzxid)

@@ -1,8 +1,10 @@
 package import Jute
 
-/// What one znode went through, in the order in which it happened.
+/// What one znode went through, in the order in which it happened, with everything that an event
+/// about it has to tell: the log alone lacks the stats, the ACL of the moment and what a
+/// closeSession deletes.
 package struct Change: Equatable, Sendable {
-    package enum Kind: UInt8, Sendable {
+    package enum Kind: UInt8, CaseIterable, Sendable {
         case created
         case dataChanged
         case aclChanged
@@ -14,12 +16,37 @@ package struct Change: Equatable, Sendable {
     package var zxid: Zxid
     /// Which operation of a multi or which path of a closeSession it was, from 0.
     package var position: Int32
+    /// The znode right after the change, right before a deletion.
+    package var znode: ZnodeMoment
+    /// What a creation or a change of data wrote; nil for null data and other kinds.
+    package var data: [UInt8]?
+    /// The parent right after a creation or a deletion.
+    package var parent: ZnodeMoment?
 
-    package init(kind: Kind, path: ZnodePath, zxid: Zxid, position: Int32) {
+    package init(
+        kind: Kind, path: ZnodePath, zxid: Zxid, position: Int32, znode: ZnodeMoment,
+        data: [UInt8]? = nil, parent: ZnodeMoment? = nil
+    ) {
         self.kind = kind
         self.path = path
         self.zxid = zxid
         self.position = position
+        self.znode = znode
+        self.data = data
+        self.parent = parent
+    }
+}
+
+/// A znode at one moment, without its data.
+package struct ZnodeMoment: Equatable, Sendable {
+    package var stat: Stat
+    package var mode: ZnodeMode
+    package var acl: [ACL]
+
+    package init(stat: Stat, mode: ZnodeMode, acl: [ACL]) {
+        self.stat = stat
+        self.mode = mode
+        self.acl = acl
     }
 }
 
@@ -63,10 +90,5 @@ package struct TxnResult: Equatable, Sendable {
     /// one that failed.
     package var error: ErrorCode {
         results.first { $0.code != .ok && $0.code != .runtimeInconsistency }?.code ?? .ok
-    }
-
-    mutating func note(_ kind: Change.Kind, _ path: ZnodePath, position: Int) {
-        changes.append(
-            Change(kind: kind, path: path, zxid: header.zxid, position: Int32(position)))
     }
 }

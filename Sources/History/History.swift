@@ -1,0 +1,322 @@
+import DequeModule
+import Dispatch
+package import Jute
+package import Logging
+package import Storage
+import Synchronization
+package import ZnodeTree
+
+/// What every committed transaction changed, in the order of zxids, without a hole from `floor`
+/// on: the source of events, and of everything that looks back.
+///
+/// The recent part is in memory, all of it on the disk. It is written by the replica's thread as
+/// transactions are applied, and read by any.
+package final class History: Sendable {
+    /// The folder's name, beside `version-2`.
+    package static let folderName = "aviary-history"
+
+    /// A piece of the history.
+    package enum Excerpt: Sendable {
+        /// Everything behind the zxid asked for, up to and including `through`.
+        case transactions([HistoricTransaction], through: Zxid)
+        /// Not in memory any more: `older` has it.
+        case onDisk
+        /// No longer held here.
+        case gone(floor: Zxid)
+    }
+
+    private struct State {
+        /// Everything behind `base`, up to `last`.
+        var window = Deque<HistoricTransaction>()
+        var windowBytes = 0
+        var base: Zxid
+        var last: Zxid
+        /// What the served tree has: after a start it may lack what the disk already holds.
+        var visible: Zxid
+        /// Everything behind it is held.
+        var floor: Zxid
+        /// The disk has everything up to here.
+        var written: Zxid
+        var isWriterBusy = false
+        var hasFailed = false
+        /// A hole in front of what is in memory, which the files do not know of yet.
+        var restartsAt: Zxid?
+    }
+
+    private let state: Mutex<State>
+    private let files: FilesBox
+    private let writer = DispatchQueue(label: "aviary.history", qos: .utility)
+    /// One at a time: each holds a whole file for a moment.
+    private let reader = DispatchQueue(label: "aviary.history.read", qos: .userInitiated)
+    private let disk: any Disk
+    private let windowLimit: Int
+    private let retention: RetentionPolicy
+    private let logger: Logger
+
+    /// The files belong to the writer's queue, and the list of them to whoever reads.
+    private final class FilesBox: @unchecked Sendable {
+        // Unchecked: `files` is used on the writer's queue only.
+        let files: HistoryFiles
+        let segments: Mutex<[HistorySegment]>
+
+        init(_ files: HistoryFiles) {
+            self.files = files
+            segments = Mutex(files.segments)
+        }
+
+        func publish() {
+            let list = files.segments
+            segments.withLock { $0 = list }
+        }
+    }
+
+    /// Goes on from what the disk holds.
+    ///
+    /// - Parameters:
+    ///   - files: The disk's part.
+    ///   - snapshot: Where the replay of the log begins: what is applied from there on is told by
+    ///     `applied`. If the files end before it, there is a hole.
+    ///   - disk: Where the files are.
+    ///   - retention: How much is kept.
+    ///   - windowBytes: How much is kept in memory.
+    ///   - logger: Is told when the disk fails.
+    package init(
+        _ files: HistoryFiles, from snapshot: Zxid, on disk: any Disk,
+        retention: RetentionPolicy, windowBytes: Int = 32 << 20, logger: Logger
+    ) {
+        self.disk = disk
+        self.retention = retention
+        self.logger = logger
+        windowLimit = windowBytes
+        self.files = FilesBox(files)
+        if let floor = files.floor, files.last >= snapshot {
+            state = Mutex(
+                State(
+                    base: files.last, last: files.last, visible: snapshot, floor: floor,
+                    written: files.last))
+        } else {
+            state = Mutex(
+                State(
+                    base: snapshot, last: snapshot, visible: snapshot, floor: snapshot,
+                    written: snapshot, restartsAt: snapshot))
+        }
+    }
+
+    // MARK: Writing, on the replica's thread
+
+    /// A committed transaction was applied.
+    package func applied(_ result: TxnResult) {
+        let mustWrite = state.withLock { state in
+            state.visible = max(state.visible, result.zxid)
+            // After a start what the disk already holds is applied once more.
+            guard result.zxid > state.last else { return false }
+            state.last = result.zxid
+            guard !result.changes.isEmpty else { return false }
+            let transaction = HistoricTransaction(result)
+            state.window.append(transaction)
+            state.windowBytes += transaction.sizeBytes
+            trim(&state)
+            defer { state.isWriterBusy = true }
+            return !state.isWriterBusy
+        }
+        if mustWrite { writer.async { self.write() } }
+    }
+
+    /// The served tree is another one, with everything up to `zxid`: what lies between is not
+    /// known here.
+    package func jumped(to zxid: Zxid) {
+        let mustWrite = state.withLock { state in
+            state.visible = zxid
+            guard zxid != state.last, !(zxid < state.last && zxid >= state.floor) else {
+                return false
+            }
+            state.window = []
+            state.windowBytes = 0
+            state.base = zxid
+            state.last = zxid
+            state.floor = zxid
+            state.written = zxid
+            state.restartsAt = zxid
+            defer { state.isWriterBusy = true }
+            return !state.isWriterBusy
+        }
+        if mustWrite { writer.async { self.write() } }
+    }
+
+    /// Forgets what memory has no room for, if the disk has it. A disk that does not keep up costs
+    /// the oldest part rather than the memory.
+    private func trim(_ state: inout State) {
+        while state.windowBytes > windowLimit, state.window.count > 1 {
+            let isOnDisk = state.window[0].zxid <= state.written && state.restartsAt == nil
+            guard isOnDisk || state.windowBytes > 4 * windowLimit else { return }
+            let first = state.window.removeFirst()
+            state.windowBytes -= first.sizeBytes
+            state.base = first.zxid
+            if !isOnDisk {
+                state.floor = first.zxid
+                state.written = first.zxid
+                state.restartsAt = first.zxid
+            }
+        }
+    }
+
+    // MARK: Writing, on the writer's queue
+
+    private func write() {
+        while true {
+            let (restart, batch) = state.withLock { state in
+                let start = state.window.firstIndex(after: state.written)
+                let batch = Array(state.window[start...])
+                defer { state.restartsAt = nil }
+                if batch.isEmpty, state.restartsAt == nil { state.isWriterBusy = false }
+                return (state.restartsAt, batch)
+            }
+            if restart == nil, batch.isEmpty { return }
+            do throws(StorageError) {
+                if let restart { try files.files.restart(at: restart) }
+                try files.files.append(batch[...])
+                files.publish()
+                state.withLock { state in
+                    // While this was written, a jump may have begun another history.
+                    if state.restartsAt == nil, let last = batch.last {
+                        state.written = max(state.written, last.zxid)
+                    }
+                    state.hasFailed = false
+                }
+            } catch {
+                return giveUp(error)
+            }
+        }
+    }
+
+    /// What is on the disk cannot be relied on any more: only what is in memory is offered until
+    /// another file is begun, with the next transaction.
+    private func giveUp(_ error: StorageError) {
+        let isNew = state.withLock { state in
+            state.floor = state.base
+            state.written = state.base
+            state.restartsAt = state.base
+            state.isWriterBusy = false
+            defer { state.hasFailed = true }
+            return !state.hasFailed
+        }
+        if isNew { logger.error("the history cannot be written: \(error)") }
+    }
+
+    /// Makes everything up to `zxid` durable, before a snapshot takes the place of the log.
+    ///
+    /// Blocks the calling thread, which must not be the replica's.
+    ///
+    /// - Parameter zxid: Applied; no transaction up to it is still to come.
+    package func sync(through zxid: Zxid) {
+        writer.sync {
+            write()
+            do throws(StorageError) {
+                try files.files.sync(through: zxid)
+            } catch {
+                giveUp(error)
+            }
+        }
+    }
+
+    /// Removes what is older or larger than is kept.
+    package func purge(now: Duration) {
+        writer.sync {
+            do throws(StorageError) {
+                try files.files.purge(retention, now: now)
+                files.publish()
+                let floor = files.files.floor
+                state.withLock { state in
+                    // A failed file has its floor in memory.
+                    if let floor, floor > state.floor, floor <= state.base { state.floor = floor }
+                }
+            } catch {
+                logger.error("old history cannot be removed: \(error)")
+            }
+        }
+    }
+
+    // MARK: Reading, on any thread
+
+    /// Everything behind this zxid is held.
+    package var floor: Zxid { state.withLock { $0.floor } }
+
+    /// Up to where the served tree is, and so the history.
+    package var last: Zxid { state.withLock { $0.visible } }
+
+    /// What memory holds behind a zxid.
+    ///
+    /// - Parameters:
+    ///   - zxid: Exclusive.
+    ///   - limit: The largest number of transactions.
+    package func recent(after zxid: Zxid, limit: Int = 256) -> Excerpt {
+        state.withLock { state in
+            if zxid < state.floor { return .gone(floor: state.floor) }
+            if zxid >= state.visible { return .transactions([], through: state.visible) }
+            if zxid < state.base { return .onDisk }
+            let start = state.window.firstIndex(after: zxid)
+            let found = state.window[start...].prefix(limit).prefix { $0.zxid <= state.visible }
+            let isAll = start + found.count == state.window.count
+            return .transactions(
+                Array(found), through: isAll ? state.visible : found.last?.zxid ?? state.visible)
+        }
+    }
+
+    /// What the disk holds behind a zxid.
+    ///
+    /// - Parameters:
+    ///   - zxid: Exclusive.
+    ///   - complete: Called on a thread of the history's own, with one file's worth at most.
+    package func older(
+        after zxid: Zxid, complete: @escaping @Sendable (Excerpt) -> Void
+    ) {
+        reader.async { complete(self.readFiles(after: zxid)) }
+    }
+
+    private func readFiles(after zxid: Zxid) -> Excerpt {
+        let (floor, base, visible) = state.withLock { ($0.floor, $0.base, $0.visible) }
+        if zxid < floor { return .gone(floor: floor) }
+        let segments = files.segments.withLock { $0 }
+        guard let index = segments.lastIndex(where: { $0.base <= zxid }) else {
+            return .gone(floor: floor)
+        }
+        do throws(StorageError) {
+            let content = try segments[index].read(
+                from: disk, keeping: { $0 > zxid && $0 <= visible })
+            let end = index + 1 < segments.count ? segments[index + 1].base : nil
+            // The newest file is read while it grows, but it has all that memory has forgotten.
+            guard let content, content.last >= end ?? base else {
+                throw .damagedFile(path: segments[index].path, problem: "a record is damaged")
+            }
+            let through = min(end ?? content.last, visible)
+            return .transactions(content.transactions, through: through)
+        } catch {
+            return lost(segments[index], next: segments[(index + 1)...].first, error)
+        }
+    }
+
+    /// A file that cannot be read is a hole: only what is behind it is offered from now on.
+    private func lost(
+        _ segment: HistorySegment, next: HistorySegment?, _ error: StorageError
+    ) -> Excerpt {
+        logger.error("part of the history is lost: \(error)")
+        let floor = state.withLock { state in
+            state.floor = max(state.floor, next?.base ?? state.base)
+            return state.floor
+        }
+        return .gone(floor: floor)
+    }
+}
+
+extension Deque<HistoricTransaction> {
+    /// The index of the first transaction behind a zxid.
+    fileprivate func firstIndex(after zxid: Zxid) -> Int {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle].zxid > zxid { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}
