@@ -142,8 +142,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "HTTPServer", "Jute", "Node", "PeerHTTP", "Replica", "Storage", "Zab",
-                "ZnodeTree", logging,
+                "Gateway", "History", "HTTPServer", "Jute", "Node", "PeerHTTP", "Replica",
+                "Storage", "StorageTesting", "Waits", "Zab", "ZnodeTree", logging,
             ],
             swiftSettings: strict),
         .testTarget(

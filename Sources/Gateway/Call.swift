@@ -1,9 +1,6 @@
-package import HTTPServer
+import HTTPServer
 import Jute
 import Replica
-
-/// Sends the answer of a request that was not answered at once.
-package typealias Reply = @Sendable (HTTPResponse) -> Void
 
 /// One request on its way through the gateway, with everything that its head says settled.
 struct Call: Sendable {
@@ -15,7 +12,9 @@ struct Call: Sendable {
     let credentials: Credentials
     /// From a genuine `Aviary-Session`.
     let session: SessionID?
-    let reply: Reply
+    /// How long the request may be held; nil when it may not.
+    let wait: WaitPreference?
+    let client: Client
 
     var method: HTTPMethod { request.method }
     var headers: HTTPHeaders { request.headers }

@@ -11,6 +11,8 @@ struct ClusterView: Equatable, Sendable {
     var members: [ClusterMember]
     var quorum: QuorumVerifier
     var alarms: [String]
+    /// This node has every event behind it.
+    var historyFloor = Zxid.zero
 
     /// Whether there is a leader with a quorum: a leader without one steps down.
     var isHealthy: Bool { leader != nil }
@@ -73,7 +75,7 @@ struct ClusterView: Equatable, Sendable {
         json.key("history")
         json.object { json in
             json.key("oldest")
-            json.null()
+            json.zxid(historyFloor)
         }
         json.key("alarms")
         json.array { json in

@@ -1,14 +1,19 @@
 import HTTPServer
 import Jute
 import Replica
+import Waits
 import ZnodeTree
 
 extension Gateway {
     /// `GET /v1/acl/{path}`.
     func readACL(_ path: ZnodePath, _ call: Call) throws(Problem) -> HTTPResponse? {
         let condition = try ReadCondition(headers: call.headers)
+        let interest = Interest(path, .node, [.created, .deleted, .aclChanged])
         return try whenFresh(call) { () throws(Problem) in
-            try self.acl(of: path, condition, call)
+            try self.hold(call, "acl", [interest]) { occasion throws(Problem) in
+                let response = try self.acl(of: path, condition, call)
+                return response.status == 304 && !occasion.isLast ? nil : response
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 import HTTPServer
 import Jute
 import Replica
+import Waits
 import ZnodeTree
 
 extension Gateway {
@@ -8,8 +9,14 @@ extension Gateway {
     func readChildren(of path: ZnodePath, _ call: Call) throws(Problem) -> HTTPResponse? {
         let request = try ChildrenRequest(call.query)
         let condition = try ReadCondition(headers: call.headers)
+        guard call.wait == nil || !request.includesAnything else {
+            throw Problem(.badParameter, "include has no ETag, so nothing can be waited for.")
+        }
         return try whenFresh(call) { () throws(Problem) in
-            try self.children(of: path, request, condition, call)
+            try self.hold(call, "children", [Interest(path)]) { occasion throws(Problem) in
+                let response = try self.children(of: path, request, condition, call)
+                return response.status == 304 && !occasion.isLast ? nil : response
+            }
         }
     }
 

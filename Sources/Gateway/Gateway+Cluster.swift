@@ -1,5 +1,6 @@
 internal import Crypto
 import HTTPServer
+import History
 import Jute
 import Node
 import PeerHTTP
@@ -10,9 +11,18 @@ import ZnodeTree
 extension Gateway {
     private static let nodesPath: ZnodePath = "/aviary/nodes"
 
-    /// `GET /v1/cluster`, at once and also without a quorum.
-    func readCluster(_ call: Call) throws(Problem) -> HTTPResponse {
+    /// `GET /v1/cluster`, at once and also without a quorum, or held until something changes.
+    func readCluster(_ call: Call) throws(Problem) -> HTTPResponse? {
         let condition = try ReadCondition(headers: call.headers)
+        return try hold(call, ClusterWatch.kind, []) { occasion throws(Problem) in
+            let response = try self.cluster(condition, call)
+            return response.status == 304 && !occasion.isLast ? nil : response
+        }
+    }
+
+    private func cluster(
+        _ condition: ReadCondition, _ call: Call
+    ) throws(Problem) -> HTTPResponse {
         let view = clusterView()
         let tag = view.tag
         var headers = headers(call, zxid: view.zxid)
@@ -65,13 +75,15 @@ extension Gateway {
             ? status.protocolStatus.leader ?? (status.role == .leading ? status.id : nil)
             : members.first { $0.role == "leader" && $0.phase == "broadcast" }?.id
         let alarms = Set(members.flatMap(\.alarms)).sorted()
-        return ClusterView(
+        var view = ClusterView(
             id: options.clusterID ?? ensembleName(), epoch: status.protocolStatus.epoch,
             leader: leader, zxid: zxid, members: members, quorum: options.quorum, alarms: alarms)
+        view.historyFloor = node.history.floor
+        return view
     }
 
     /// The same on every member, and different for every ensemble, without a word of configuration.
-    private func ensembleName() -> String? {
+    func ensembleName() -> String? {
         guard let key = node.served.read({ $0.data(of: "/aviary/secret") ?? nil }) else {
             return nil
         }
@@ -107,6 +119,7 @@ extension Gateway {
 
     /// Begins to ask the other members how they are.
     package func start() {
+        clusterWatch.start { [weak self] in self?.clusterView().tag }
         let known = LastKnown()
         peers.start(
             addresses: { [weak self] in
@@ -124,6 +137,7 @@ extension Gateway {
     }
 
     package func stop() async {
+        await clusterWatch.stop()
         await peers.stop()
     }
 }

@@ -1,7 +1,14 @@
 import HTTPServer
 import Jute
 import Replica
+import Waits
 import ZnodeTree
+
+/// What a held read of a znode waits for, instead of another tag.
+private enum Until: String, CaseIterable {
+    case exists
+    case deleted
+}
 
 /// A znode as one moment had it.
 private struct ZnodeCopy: Sendable {
@@ -11,13 +18,34 @@ private struct ZnodeCopy: Sendable {
     var data: [UInt8]
 }
 
+extension Interest.Kinds {
+    /// What changes a znode's bytes, or who may see them.
+    fileprivate static let ofBytes: Interest.Kinds = [
+        .created, .dataChanged, .deleted, .aclChanged,
+    ]
+}
+
 extension Gateway {
     /// `GET` and `HEAD /v1/znodes/{path}`.
     func readZnode(_ path: ZnodePath, _ call: Call) throws(Problem) -> HTTPResponse? {
         let form = try Representation(headers: call.headers, query: call.query)
         let condition = try ReadCondition(headers: call.headers)
+        let until = try call.query.choice("until", Until.self)
+        let interest = Interest(path, .node, form == .raw ? .ofBytes : .all)
         return try whenFresh(call) { () throws(Problem) in
-            try self.znode(path, form, condition, call)
+            try self.hold(call, "znode", [interest]) { occasion throws(Problem) in
+                if !occasion.isLast, self.mustWait(path, until) { return nil }
+                let response = try self.znode(path, form, condition, call)
+                return until == nil && response.status == 304 && !occasion.isLast ? nil : response
+            }
+        }
+    }
+
+    private func mustWait(_ path: ZnodePath, _ until: Until?) -> Bool {
+        switch until {
+        case nil: false
+        case .exists: node.served.read { $0.find(path) == nil }
+        case .deleted: node.served.read { $0.find(path) != nil }
         }
     }
 

@@ -16,6 +16,7 @@ package final class Gateway: HTTPHandler {
     let options: GatewayOptions
     let metrics = RequestMetrics()
     let peers: PeerPoller
+    let clusterWatch: ClusterWatch
     let startedAt = ContinuousClock.now
     private let gate: BrowserGate
     private let crossOrigin: CrossOrigin
@@ -37,6 +38,7 @@ package final class Gateway: HTTPHandler {
         admin = AdminPolicy(token: options.token, isLoopback: options.isLoopback)
         answerHeaders = AnswerHeaders(node: node.id)
         peers = PeerPoller(path: "/v1/node")
+        clusterWatch = ClusterWatch(waits: node.waits)
     }
 
     /// Tells which server carries the gateway, for metrics.
@@ -69,7 +71,7 @@ package final class Gateway: HTTPHandler {
     private static let shortBody = 64 * 1024
 
     package func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) -> HTTPResponse? {
-        answer(request) { exchange.respond($0, flush: false) }
+        answer(request, .exchange(exchange))
     }
 
     package func response(to refusal: HTTPRefusal, head: HTTPRequestHead?) -> HTTPResponse {
@@ -83,12 +85,12 @@ package final class Gateway: HTTPHandler {
     ///
     /// - Parameters:
     ///   - request: The whole of it.
-    ///   - reply: Called exactly once, later and from any thread, when nil is returned.
+    ///   - client: Gets the answer, once, later and from any thread, when nil is returned.
     /// - Returns: The answer, or nil.
-    package func answer(_ request: HTTPRequest, _ reply: @escaping Reply) -> HTTPResponse? {
+    package func answer(_ request: HTTPRequest, _ client: Client) -> HTTPResponse? {
         let requestID = RequestID(request.headers, else: names)
         do throws(Problem) {
-            let call = try admit(request, requestID, reply)
+            let call = try admit(request, requestID, client)
             if let session = call.session {
                 node.touch(session)
                 // Another node may have opened it a moment ago: then it is waited for.
@@ -112,7 +114,7 @@ package final class Gateway: HTTPHandler {
 
     /// Settles what the head says.
     private func admit(
-        _ request: HTTPRequest, _ requestID: RequestID, _ reply: @escaping Reply
+        _ request: HTTPRequest, _ requestID: RequestID, _ client: Client
     ) throws(Problem) -> Call {
         try gate.check(request.head)
         let routed = try RoutedRequest(request.head)
@@ -128,7 +130,12 @@ package final class Gateway: HTTPHandler {
         }
         return Call(
             request: request, route: routed.route, query: routed.query, requestID: requestID,
-            credentials: credentials, session: session, reply: reply)
+            credentials: credentials, session: session,
+            wait: routed.route.mayBeHeld(request.method)
+                ? try WaitPreference.parse(
+                    headers: request.headers, query: routed.query, maximum: options.maximumWait)
+                : nil,
+            client: client)
     }
 
     /// Who asks; ZooKeeper's `super` for an administrator.
@@ -152,9 +159,9 @@ package final class Gateway: HTTPHandler {
     /// Goes on with a request that had to wait before anything was done.
     private func resume(_ call: Call) {
         do throws(Problem) {
-            if let response = try dispatch(call) { call.reply(finish(response, call)) }
+            if let response = try dispatch(call) { call.client.reply(finish(response, call)) }
         } catch {
-            call.reply(finish(response(to: error, call.requestID), call))
+            call.client.reply(finish(response(to: error, call.requestID), call))
         }
     }
 
@@ -177,6 +184,8 @@ package final class Gateway: HTTPHandler {
         case (.session(let id), _): return try readSession(id, call)
         case (.sessionKeepalive(let id), _): return try keepSessionAlive(id, call)
         case (.cluster, _): return try readCluster(call)
+        case (.events, _): return try readEvents(call)
+        case (.watchers, _): return try readWatchers(call)
         case (.node, _): return readNode(call)
         case (.metrics, _): return readMetrics(call)
         case (.livez, _): return try live(call)
@@ -190,29 +199,38 @@ package final class Gateway: HTTPHandler {
 
     /// The last step of every answer.
     private func finish(_ response: HTTPResponse, _ call: Call) -> HTTPResponse {
+        // How long a client wanted to wait says nothing of this server.
         metrics.count(
             call.route, call.method, status: response.status,
-            since: call.request.head.receivedAt)
+            since: call.wait == nil ? call.request.head.receivedAt : nil)
+        var response = response
+        if let wait = call.wait { response.headers.add("Preference-Applied", wait.applied) }
         return crossOrigin.allow(call.headers, response)
     }
 
     /// Answers a request that `dispatch` left open.
+    ///
+    /// - Parameters:
+    ///   - call: Of which nobody else answers.
+    ///   - make: Nil means that the request is held and answered later.
     func complete(
-        _ call: Call, _ make: () throws(Problem) -> HTTPResponse
+        _ call: Call, _ make: () throws(Problem) -> HTTPResponse?
     ) {
         let response: HTTPResponse
         do throws(Problem) {
-            response = try make()
+            guard let made = try make() else { return }
+            response = made
         } catch {
             response = self.response(to: error, call.requestID)
         }
-        call.reply(finish(response, call))
+        call.client.reply(finish(response, call))
     }
 
     /// The header fields of an answer about a state.
-    func headers(_ call: Call, zxid: Zxid, isHeld: Bool = false) -> HTTPResponseHeaders {
+    func headers(_ call: Call, zxid: Zxid) -> HTTPResponseHeaders {
         answerHeaders.make(
-            zxid: zxid, role: node.standing.role, request: call.requestID, isHeld: isHeld)
+            zxid: zxid, role: node.standing.role, request: call.requestID,
+            isHeld: call.wait != nil)
     }
 
     /// An answer with a JSON body.

@@ -1,3 +1,4 @@
+package import History
 package import Jute
 package import Node
 package import Replica
@@ -9,6 +10,10 @@ package protocol GatewayNode: AnyObject, Sendable {
     /// Milliseconds since 1970.
     var startedAt: Int64 { get }
     var served: ServedTree { get }
+    /// What every transaction changed.
+    var history: ChangeHistory { get }
+    /// Everybody who waits for a change.
+    var waits: WaitService { get }
     var standing: NodeStanding { get }
     var status: NodeStatus { get }
 

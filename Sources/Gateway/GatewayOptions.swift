@@ -6,6 +6,8 @@ package import ZnodeTree
 package struct GatewayOptions: Sendable {
     /// The deadline of every request that is not a wait (`http.request.timeout`).
     package var requestTimeout = Duration.seconds(10)
+    /// The longest wait (`http.wait.max`).
+    package var maximumWait = Duration.seconds(60)
     /// `http.token`; nil when none is configured.
     package var token: AdminToken?
     /// Whether the port is bound to a loopback address.

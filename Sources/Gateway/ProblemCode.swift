@@ -23,6 +23,8 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case failedDependency = "failed-dependency"
     case sessionExpired = "session-expired"
     case zxidDiverged = "zxid-diverged"
+    case cursorExpired = "cursor-expired"
+    case cursorDiverged = "cursor-diverged"
     case preconditionFailed = "precondition-failed"
     case tooLarge = "too-large"
     case transactionTooLarge = "transaction-too-large"
@@ -153,6 +155,17 @@ extension ProblemCode {
             Entry(
                 status: 410, title: "Zxid of a discarded history",
                 explanation: "The zxid belongs to a branch that a recovery discarded.")
+        case .cursorExpired:
+            Entry(
+                status: 410, title: "Cursor is too old",
+                explanation: """
+                    The history is no longer held back to the cursor. Read the current state, and \
+                    go on from current.
+                    """)
+        case .cursorDiverged:
+            Entry(
+                status: 410, title: "Cursor of another history",
+                explanation: "The cursor belongs to another ensemble, or to a discarded branch.")
         case .preconditionFailed:
             Entry(
                 status: 412, title: "Condition not met",

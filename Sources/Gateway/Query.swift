@@ -45,8 +45,11 @@ package struct Query: Sendable {
     /// - Parameters:
     ///   - known: The resource's parameters.
     ///   - unbuilt: Those of the contract that are not built.
+    ///   - lists: Those that may be there several times.
     /// - Throws: `unimplemented` or `bad-parameter`.
-    package func check(known: [String], unbuilt: [String] = []) throws(Problem) {
+    package func check(
+        known: [String], unbuilt: [String] = [], lists: [String] = []
+    ) throws(Problem) {
         for (index, parameter) in parameters.enumerated() {
             let name = parameter.name
             if unbuilt.contains(name) {
@@ -57,7 +60,7 @@ package struct Query: Sendable {
                 throw Problem(
                     .badParameter, "A parameter is not known here. Known are: \(list).")
             }
-            if parameters[..<index].contains(where: { $0.name == name }) {
+            if !lists.contains(name), parameters[..<index].contains(where: { $0.name == name }) {
                 throw Problem(.badParameter, "The parameter \(name) is there twice.")
             }
         }
@@ -65,6 +68,18 @@ package struct Query: Sendable {
 
     package func contains(_ name: String) -> Bool {
         parameters.contains { $0.name == name }
+    }
+
+    /// All values of a parameter that may be there several times.
+    ///
+    /// - Throws: `bad-parameter` for one without a value.
+    package func texts(_ name: String) throws(Problem) -> [String] {
+        try parameters.filter { $0.name == name }.map { parameter throws(Problem) in
+            guard let value = parameter.value, !value.isEmpty else {
+                throw Problem(.badParameter, "The parameter \(name) needs a value.")
+            }
+            return value
+        }
     }
 
     /// The value; nil when the parameter is missing.

@@ -11,6 +11,14 @@ enum SystemPath {
     /// What signs session tokens: nobody reads it over HTTP, whatever its ACL and `skipACL` say.
     static func isSecret(_ path: ZnodePath) -> Bool { path == secret }
 
+    /// Whether a znode is the system's and somebody who looks from `above` has not asked for that.
+    static func isHidden(_ path: ZnodePath, from above: ZnodePath) -> Bool {
+        for root in [aviary, zookeeper] where path.isAtOrBelow(root) {
+            return !above.isAtOrBelow(root)
+        }
+        return false
+    }
+
     /// - Throws: `forbidden` for what clients do not write: `/aviary`, `/zookeeper` and what is
     ///   below them, except for quotas, which are set by writing.
     static func checkWritable(_ path: ZnodePath) throws(Problem) {

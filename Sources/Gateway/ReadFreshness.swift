@@ -9,12 +9,12 @@ extension Gateway {
     ///
     /// - Parameters:
     ///   - call: The request.
-    ///   - read: Answers from the served tree; on the HTTP thread if nothing has to be waited
-    ///     for, otherwise on the node's.
+    ///   - read: Answers from the served tree, or holds the request and returns nil; on the HTTP
+    ///     thread if nothing has to be waited for, otherwise on the node's.
     /// - Returns: The answer, or nil if it comes later.
     /// - Throws: `electing` before the first synchronization after a start, and what `read` does.
     func whenFresh(
-        _ call: Call, _ read: @escaping @Sendable () throws(Problem) -> HTTPResponse
+        _ call: Call, _ read: @escaping @Sendable () throws(Problem) -> HTTPResponse?
     ) throws(Problem) -> HTTPResponse? {
         let wanted = try ReadOptions(headers: call.headers, query: call.query)
         switch wanted.consistency {
@@ -33,7 +33,8 @@ extension Gateway {
         }
     }
 
-    private func checkServing() throws(Problem) {
+    /// - Throws: `electing` before the first synchronization after a start.
+    func checkServing() throws(Problem) {
         if !node.standing.hasServed {
             throw Problem(
                 .electing, "The node has not been synchronized since it started.")
@@ -43,7 +44,7 @@ extension Gateway {
     /// After a linearizable wait: the other condition, if there is one.
     private func proceed(
         _ call: Call, _ outcome: ReadOutcome, _ minimum: Zxid?,
-        _ read: @escaping @Sendable () throws(Problem) -> HTTPResponse
+        _ read: @escaping @Sendable () throws(Problem) -> HTTPResponse?
     ) {
         guard outcome == .ready else {
             return complete(call) { () throws(Problem) in throw self.unconfirmed(outcome) }
@@ -54,7 +55,7 @@ extension Gateway {
 
     private func wait(
         for minimum: Zxid, _ call: Call,
-        _ read: @escaping @Sendable () throws(Problem) -> HTTPResponse
+        _ read: @escaping @Sendable () throws(Problem) -> HTTPResponse?
     ) {
         node.wait(for: minimum, timeout: options.requestTimeout) { outcome in
             self.complete(call) { () throws(Problem) in

@@ -19,10 +19,11 @@ final class RequestMetrics: Sendable {
     static let routes = [
         "none", "znodes", "children", "acl", "transactions", "reads", "sessions", "session",
         "keepalive", "cluster", "node", "metrics", "livez", "readyz", "openapi", "problems",
+        "events", "watchers",
     ]
     static let methods = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "other"]
     static let statuses =
-        [0] + Set(ProblemCode.allCases.map(\.status) + [200, 201, 204, 304]).sorted()
+        [0] + Set(ProblemCode.allCases.map(\.status) + [200, 201, 202, 204, 304, 307]).sorted()
 
     /// Place of each status from 200 on in `statuses`.
     private static let places: [Int] = (200..<600).map { statuses.firstIndex(of: $0) ?? 0 }
@@ -152,6 +153,8 @@ extension Route {
         case .readyz: 13
         case .openapi: 14
         case .problem: 15
+        case .events: 16
+        case .watchers: 17
         }
     }
 }

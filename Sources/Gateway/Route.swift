@@ -11,6 +11,8 @@ package enum Route: Equatable, Sendable {
     case sessions
     case session(SessionID)
     case sessionKeepalive(SessionID)
+    case events
+    case watchers
     case cluster
     case node
     case metrics
@@ -29,7 +31,9 @@ extension Route {
         case .transactions, .reads, .sessionKeepalive: [.post]
         case .sessions: [.get, .post]
         case .session: [.get, .delete]
-        case .children, .cluster, .node, .metrics, .livez, .readyz, .openapi, .problem: [.get]
+        case .children, .events, .watchers, .cluster, .node, .metrics, .livez, .readyz, .openapi,
+            .problem:
+            [.get]
         }
     }
 
@@ -51,17 +55,31 @@ extension Route {
     func parameters(of method: HTTPMethod) -> (known: [String], unbuilt: [String]) {
         switch (self, method) {
         case (.znode, .get), (.znode, .head):
-            (["raw", "encoding", "consistency"], ["wait", "until", "at"])
+            (["raw", "encoding", "consistency", "wait", "until"], ["at"])
         case (.znode, .put): (["parents", "mode", "ttl", "version"], [])
         case (.znode, .post): (["name", "sequential", "parents", "mode", "ttl"], [])
         case (.znode, .delete): (["recursive", "atomic", "version"], [])
-        case (.children, _): (["limit", "cursor", "include", "consistency"], ["wait"])
+        case (.children, _): (["limit", "cursor", "include", "consistency", "wait"], [])
         case (.acl, .put): (["version"], [])
-        case (.acl, _): (["consistency"], [])
+        case (.acl, _): (["consistency", "wait"], [])
         case (.reads, _): (["consistency"], [])
-        case (.cluster, _): ([], ["wait"])
+        case (.cluster, _): (["wait"], [])
+        case (.events, _): (["path", "scope", "types", "since", "limit", "include", "wait"], [])
         case (.livez, _), (.readyz, _): (["verbose"], [])
         default: ([], [])
+        }
+    }
+
+    /// The parameters that may be there several times.
+    var listParameters: [String] {
+        if case .events = self { ["path"] } else { [] }
+    }
+
+    /// Whether a request may wait for something to happen.
+    func mayBeHeld(_ method: HTTPMethod) -> Bool {
+        switch self {
+        case .znode, .children, .acl, .cluster, .events: method == .get || method == .head
+        default: false
         }
     }
 

@@ -22,7 +22,8 @@ package struct RoutedRequest: Sendable {
         }
         query = try Query(head.rawQuery)
         let parameters = route.parameters(of: head.method)
-        try query.check(known: parameters.known, unbuilt: parameters.unbuilt)
+        try query.check(
+            known: parameters.known, unbuilt: parameters.unbuilt, lists: route.listParameters)
         try RoutedRequest.checkHeaders(head, route)
     }
 
@@ -34,16 +35,6 @@ package struct RoutedRequest: Sendable {
                 ? Problem(.unimplemented, "The header \(name) is not built yet.")
                 : Problem(.badRequest, "The header \(name) means nothing here.")
         }
-        for value in head.headers.values("Prefer") {
-            for preference in value.split(separator: UInt8(ascii: ",")) {
-                let name = trimmed(preference).prefix {
-                    $0 != UInt8(ascii: "=") && $0 != UInt8(ascii: ";") && $0 != 0x20
-                }
-                if name.elementsEqual("wait".utf8, by: { lowercase($0) == $1 }) {
-                    throw Problem(.unimplemented, "Prefer: wait is not built yet.")
-                }
-            }
-        }
         if case .cluster = route, Accept(head.headers).names("text/event-stream") {
             throw Problem(.unimplemented, "Streams are not built yet.")
         }
@@ -51,7 +42,7 @@ package struct RoutedRequest: Sendable {
 
     /// What the contract has below `/v1` and this version lacks.
     private static let unbuilt = [
-        "tree", "events", "watchers", "locks", "elections", "outcomes", "recovery", "history",
+        "tree", "locks", "elections", "outcomes", "recovery", "history",
         "rollbacks", "snapshots", "restore",
     ]
 
@@ -98,6 +89,8 @@ package struct RoutedRequest: Sendable {
         case "transactions" where rest.isEmpty: return .transactions
         case "reads" where rest.isEmpty: return .reads
         case "cluster" where rest.isEmpty: return .cluster
+        case "events" where rest.isEmpty: return .events
+        case "watchers" where rest.isEmpty: return .watchers
         case "node" where rest.isEmpty: return .node
         case "openapi.json" where rest.isEmpty: return .openapi
         default: break

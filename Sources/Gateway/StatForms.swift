@@ -7,6 +7,11 @@ struct ZnodeState: Sendable {
     var stat: Stat
     var mode: ZnodeTree.ZnodeMode
 
+    init(stat: Stat, mode: ZnodeTree.ZnodeMode) {
+        self.stat = stat
+        self.mode = mode
+    }
+
     init(_ znode: ZnodeID, in tree: borrowing DataTree) {
         stat = tree.stat(of: znode)
         mode = tree.mode(of: znode)

@@ -32,7 +32,7 @@ struct HistorySegment: Sendable {
         path = "\(folder)/\(HistorySegment.prefix)\(base)"
     }
 
-    /// - Parameter fileName: Nil is returned for what is no segment.
+    /// Nil for the name of anything that is no segment.
     init?(fileName: String, in folder: String) {
         guard fileName.hasPrefix(HistorySegment.prefix),
             let value = UInt64(fileName.dropFirst(HistorySegment.prefix.count), radix: 16)

@@ -1,3 +1,4 @@
+package import History
 package import Jute
 package import Logging
 import Replica
@@ -15,6 +16,8 @@ package struct OpenedNode {
     /// Up to where the snapshot may hold parts of transactions: the original's are not of one
     /// moment.
     package var exactAfter: Zxid
+    /// What the transactions changed, where one is kept.
+    package var history: ChangeHistory?
 
     /// Carries the log, which cannot be copied, to the thread that will own it.
     package final class TransactionLogBox {
@@ -39,13 +42,16 @@ extension OpenedNode {
     ///   - disk: Where its folder is.
     ///   - now: Milliseconds of the loop's clock.
     ///   - logger: Gets a line for everything that was mended.
+    ///   - keepHistory: Makes the history, given where what is told to it begins; nil to keep none.
     /// - Returns: The state, and the protocol ready to start.
     /// - Throws: One line that says what is wrong with which file.
     package static func open(
-        _ settings: NodeSettings, on disk: any Disk, now: Milliseconds, logger: Logger
+        _ settings: NodeSettings, on disk: any Disk, now: Milliseconds, logger: Logger,
+        keepHistory: ((Zxid) throws(StorageError) -> ChangeHistory)? = nil
     ) throws(NodeError) -> OpenedNode {
         do throws(StorageError) {
-            return try read(settings, disk, now: now, logger: logger)
+            return try read(
+                settings, disk, now: now, logger: logger, keepHistory: keepHistory)
         } catch {
             throw NodeError("\(error)")
         }
@@ -61,7 +67,8 @@ extension OpenedNode {
     }
 
     private static func read(
-        _ settings: NodeSettings, _ disk: any Disk, now: Milliseconds, logger: Logger
+        _ settings: NodeSettings, _ disk: any Disk, now: Milliseconds, logger: Logger,
+        keepHistory: ((Zxid) throws(StorageError) -> ChangeHistory)?
     ) throws(StorageError) -> OpenedNode {
         let directory = try DataDirectory(settings.directory, on: disk)
         if let stored = directory.myID, stored != settings.id {
@@ -96,9 +103,16 @@ extension OpenedNode {
         for damage in state.damage { logger.error("\(damage)") }
         if state.snapshot == nil { loaded = nil }
         var tree = loaded ?? DataTree(options: options)
+        let floor = state.snapshot?.name.zxid ?? .zero
+        let exactAfter = state.snapshot.map { $0.upperBound ?? state.lastLogged } ?? .zero
+        // Over a state that is not of one moment a transaction may change less than it did.
+        let history = try keepHistory.map { keep throws(StorageError) in
+            try keep(max(floor, exactAfter))
+        }
         for proposal in proposals where proposal.zxid <= state.committed {
             do throws(JuteError) {
-                _ = tree.apply(try TxnRecord(payload: proposal.payload))
+                let result = tree.apply(try TxnRecord(payload: proposal.payload))
+                history?.applied(result)
             } catch {
                 throw .layout("transaction \(proposal.zxid) in the log cannot be read: \(error)")
             }
@@ -130,7 +144,6 @@ extension OpenedNode {
         try directory.removeInitializeMarker()
         logger.info(
             "state at \(tree.lastApplied), log to \(state.lastLogged), \(tree.nodeCount) znodes")
-        let floor = state.snapshot?.name.zxid ?? .zero
         return OpenedNode(
             peer: Peer(
                 id: settings.id, ensemble: settings.ensemble, timing: settings.timing,
@@ -140,6 +153,6 @@ extension OpenedNode {
                 standing: standing, now: now),
             tree: tree, directory: directory,
             log: TransactionLogBox(directory.openLog(after: state)), epochs: epochs,
-            exactAfter: state.snapshot.map { $0.upperBound ?? state.lastLogged } ?? .zero)
+            exactAfter: exactAfter, history: history)
     }
 }

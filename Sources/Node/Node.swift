@@ -1,3 +1,4 @@
+package import History
 package import Jute
 package import Logging
 import NIOCore
@@ -13,6 +14,10 @@ import ZnodeTree
 package final class Node: Sendable {
     /// The committed state: read it directly, under its short lock.
     package let served: ServedTree
+    /// What every transaction changed.
+    package let history: ChangeHistory
+    /// Everybody who waits for a change.
+    package let waits: WaitService
     package let id: PeerID
     package let startedAt: Int64
 
@@ -38,31 +43,43 @@ package final class Node: Sendable {
         let mailbox = Mailbox<@Sendable (NodeLoop) -> Void>()
         let published = StatusBox()
         let batchListener = BatchListener()
-        let made: Result<(NIOLoopBound<NodeLoop>, ServedTree), NodeError>
+        let waits = WaitService(limit: settings.waitLimit)
+        let made: Result<(NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory), NodeError>
         do {
             made = try eventLoop.submit {
                 Result { () throws(NodeError) in
                     try Self.makeLoop(
-                        settings, eventLoop, mailbox, logger, published, batchListener)
+                        settings, eventLoop, mailbox, logger, published, batchListener, waits)
                 }
             }.wait()
         } catch {
             throw NodeError("\(error)")
         }
-        (loop, served) = try made.get()
+        (loop, served, history) = try made.get()
         self.mailbox = mailbox
         self.published = published
         self.batchListener = batchListener
+        self.waits = waits
+        waits.onRenewal { [weak self] in self?.touch($0) }
     }
 
     private static func makeLoop(
         _ settings: NodeSettings, _ eventLoop: any EventLoop,
         _ mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, _ logger: Logger,
-        _ published: StatusBox, _ batchListener: BatchListener
-    ) throws(NodeError) -> (NIOLoopBound<NodeLoop>, ServedTree) {
+        _ published: StatusBox, _ batchListener: BatchListener, _ waits: WaitService
+    ) throws(NodeError) -> (NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory) {
         let now = Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
-        let opened = try OpenedNode.open(
-            settings, on: PosixDisk(), now: now, logger: logger)
+        let disk = PosixDisk()
+        let folder = settings.directory.dataDirectory + "/" + ChangeHistory.folderName
+        let opened = try OpenedNode.open(settings, on: disk, now: now, logger: logger) {
+            start throws(StorageError) in
+            ChangeHistory(
+                try HistoryFiles(in: folder, on: disk), from: start, on: disk,
+                retention: settings.retention, logger: logger)
+        }
+        guard let history = opened.history else {
+            preconditionFailure("a history was asked for")
+        }
         let inbox = Inbox(mailbox: mailbox, eventLoop: eventLoop)
         let log = LogWriter(opened.log.take()) { completion in
             switch completion {
@@ -75,7 +92,7 @@ package final class Node: Sendable {
             }
         }
         let storage = NodeStorage(
-            directory: opened.directory, log: log, epochs: opened.epochs,
+            directory: opened.directory, log: log, epochs: opened.epochs, history: history,
             retention: settings.retention, logger: logger)
         storage.onInstalled = { result in
             inbox.put { loop in
@@ -86,8 +103,8 @@ package final class Node: Sendable {
             }
         }
         let loop = NodeLoop(
-            eventLoop: eventLoop, settings: settings, storage: storage, mailbox: mailbox,
-            logger: logger, batchEnded: { batchListener.batchEnded() },
+            eventLoop: eventLoop, settings: settings, storage: storage, waits: waits,
+            mailbox: mailbox, logger: logger, batchEnded: { batchListener.batchEnded() },
             publish: { published.set($0) })
         inbox.bind(NIOLoopBound(loop, eventLoop: eventLoop))
         loop.onStopped = { inbox.unbind() }
@@ -97,7 +114,7 @@ package final class Node: Sendable {
             exactAfter: opened.exactAfter)
         loop.replica = replica
         loop.publishStatus(now)
-        return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served)
+        return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served, history)
     }
 
     // MARK: Life
@@ -217,6 +234,13 @@ package final class Node: Sendable {
     /// A client used its session here.
     package func touch(_ session: SessionID) {
         post { loop in loop.replica?.touch(session, now: loop.now) }
+    }
+
+    /// Clients still use these sessions here.
+    package func touch(_ sessions: [SessionID]) {
+        post { loop in
+            for session in sessions { loop.replica?.touch(session, now: loop.now) }
+        }
     }
 
     /// Confirms with the leader that a session lives, and renews it; nil without a leader.

@@ -1,3 +1,4 @@
+import History
 import Jute
 import Logging
 import NIOCore
@@ -151,8 +152,15 @@ extension NodeLoop: ReplicaEnvironment {
         return storage.truncate(after: zxid, orDie: die)
     }
 
-    func noteCommitted(_ zxid: Zxid) {
-        storage.noteCommitted(zxid)
+    func applied(_ result: TxnResult) {
+        storage.noteCommitted(result.zxid)
+        storage.history.applied(result)
+        waits.applied(result)
+    }
+
+    func replacedState(through zxid: Zxid) {
+        storage.history.jumped(to: zxid)
+        waits.replacedState(through: zxid)
     }
 
     func install(_ view: DataTree) {

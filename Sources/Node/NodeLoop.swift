@@ -18,6 +18,7 @@ final class NodeLoop {
     let logger: Logger
     let settings: NodeSettings
     let storage: NodeStorage
+    let waits: WaitService
     let mailbox: Mailbox<@Sendable (NodeLoop) -> Void>
     /// Wakes whoever was answered in a batch.
     let batchEnded: @Sendable () -> Void
@@ -39,13 +40,14 @@ final class NodeLoop {
 
     init(
         eventLoop: any EventLoop, settings: NodeSettings, storage: NodeStorage,
-        mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, logger: Logger,
+        waits: WaitService, mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, logger: Logger,
         batchEnded: @escaping @Sendable () -> Void,
         publish: @escaping @Sendable (NodeStatus) -> Void
     ) {
         self.eventLoop = eventLoop
         self.settings = settings
         self.storage = storage
+        self.waits = waits
         self.mailbox = mailbox
         self.logger = logger
         self.batchEnded = batchEnded

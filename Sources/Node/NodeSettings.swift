@@ -18,6 +18,8 @@ package struct NodeSettings: Sendable {
     package var quorumAddresses: [PeerID: PeerAddress]
     /// What the node publishes of itself in `/aviary/nodes`.
     package var announcement: [UInt8]
+    /// How many requests and streams may wait at once.
+    package var waitLimit = 20_000
     /// An empty node may vote at once, without having heard that all others are empty too.
     package var bootstraps: Bool
 

@@ -1,4 +1,5 @@
 import Dispatch
+import History
 import Jute
 import Logging
 import Replica
@@ -11,6 +12,7 @@ import ZnodeTree
 /// thread, and what it waits for.
 final class NodeStorage {
     let directory: DataDirectory
+    let history: ChangeHistory
     private let log: LogWriter
     private var epochs: EpochStore
     private let logger: Logger
@@ -28,10 +30,11 @@ final class NodeStorage {
     var onInstalled: @Sendable (Result<Void, StorageError>) -> Void = { _ in }
 
     init(
-        directory: DataDirectory, log: LogWriter, epochs: EpochStore, retention: RetentionPolicy,
-        logger: Logger
+        directory: DataDirectory, log: LogWriter, epochs: EpochStore, history: ChangeHistory,
+        retention: RetentionPolicy, logger: Logger
     ) {
         self.directory = directory
+        self.history = history
         self.log = log
         self.epochs = epochs
         self.retention = retention
@@ -127,15 +130,19 @@ final class NodeStorage {
         guard snapshotSlot.take() else { return }
         log.roll()
         let (directory, retention, logger, slot) = (directory, retention, logger, snapshotSlot)
+        let history = history
         snapshotQueue.async {
             defer { slot.free() }
             do throws(StorageError) {
                 var writer = try directory.snapshots.begin(view.lastApplied)
                 try Self.write(view, to: &writer)
+                // A start from this snapshot replays nothing below it.
+                history.sync(through: view.lastApplied)
                 let name = try writer.finish(digest: view.snapshotDigest)
                 logger.info("wrote \(name.fileName)")
                 let removed = try directory.purge(retention, now: .sinceEpoch())
                 if !removed.isEmpty { logger.info("purged \(removed.joined(separator: ", "))") }
+                history.purge(now: .sinceEpoch())
             } catch {
                 // The log still has everything; the next snapshot may succeed.
                 logger.error("the snapshot at \(view.lastApplied) failed: \(error)")

@@ -89,7 +89,7 @@ extension Replica {
         if result.digestMatches == false, proposal.zxid > exactAfter {
             counters.digestMismatches += 1
         }
-        environment.noteCommitted(proposal.zxid)
+        environment.applied(result)
         preparer.applied(through: proposal.zxid)
         sessionsApplied(record, now)
         answer(result, now)
@@ -200,7 +200,9 @@ extension Replica {
         state.setConfig(
             text: peer.state.ensemble.configText, version: peer.state.ensemble.configVersion,
             mtime: environment.wallClock)
+        let zxid = state.lastApplied
         served.write { $0 = state }
+        environment.replacedState(through: zxid)
         sinceSnapshot = 0
     }
 

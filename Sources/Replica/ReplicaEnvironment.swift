@@ -32,7 +32,10 @@ package protocol ReplicaEnvironment: AnyObject {
     func drainLog()
     /// Durable on return. False if the log does not reach back that far.
     func truncateLog(after zxid: Zxid) -> Bool
-    func noteCommitted(_ zxid: Zxid)
+    /// The served tree has this transaction.
+    func applied(_ result: TxnResult)
+    /// The served tree is another one, with everything up to `zxid` and nothing told of it.
+    func replacedState(through zxid: Zxid)
     /// Makes the view the only durable state; then `Replica.snapshotInstalled`.
     func install(_ view: DataTree)
     /// Ends an installation that has begun.

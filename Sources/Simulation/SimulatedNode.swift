@@ -247,7 +247,10 @@ extension SimulatedNode: ReplicaEnvironment {
         return isDone
     }
 
-    func noteCommitted(_ zxid: Zxid) {
+    func replacedState(through zxid: Zxid) {}
+
+    func applied(_ result: TxnResult) {
+        let zxid = result.zxid
         log?.noteCommitted(zxid)
         guard let replica else { return }
         world.applied(zxid, digest: replica.served.read { $0.digest }, at: id)

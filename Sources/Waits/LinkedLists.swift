@@ -1,6 +1,6 @@
 /// Many lists in one pool of nodes: inserting and removing cost the same wherever in a list, and a
 /// list costs nothing but its first node's number.
-struct LinkedLists<Element> {
+struct LinkedLists<Element: Sendable>: Sendable {
     typealias Node = Int32
 
     /// No node: the end of a list, and an empty list.

@@ -3,14 +3,14 @@
 ///
 /// Time is a count of milliseconds that never decreases. A deadline comes at its tick, at most one
 /// tick late and never early.
-package struct TimerWheel<Value> {
+package struct TimerWheel<Value: Sendable>: Sendable {
     /// Names one deadline until it has come or was cancelled.
     package struct Timer: Sendable {
         fileprivate let node: Int32
         fileprivate let number: Int
     }
 
-    private struct Entry {
+    private struct Entry: Sendable {
         var number: Int
         var tick: Int64
         var value: Value

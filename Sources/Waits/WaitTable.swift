@@ -5,7 +5,7 @@ package import ZnodeTree
 ///
 /// One structure for held requests, event streams and native watches. What a change costs is the
 /// waits that it matches and the depth of its path, however many others there are.
-package struct WaitTable {
+package struct WaitTable: Sendable {
     /// Names one wait. Never used twice.
     package struct ID: Hashable, Sendable {
         let number: Int
@@ -20,17 +20,17 @@ package struct WaitTable {
 
     private typealias Lists = LinkedLists<Registration>
 
-    private struct Registration {
+    private struct Registration: Sendable {
         var wait: ID
         var kinds: Interest.Kinds
     }
 
-    private struct Key: Hashable {
+    private struct Key: Hashable, Sendable {
         var path: ZnodePath
         var scope: Interest.Scope
     }
 
-    private struct Wait {
+    private struct Wait: Sendable {
         var mode: Mode
         var places: [(key: Key, node: Lists.Node)]
     }

@@ -8,6 +8,7 @@ extension GatewayOptions {
         self.init()
         let http = configuration.http
         requestTimeout = http.requestTimeout
+        maximumWait = http.maximumWait
         token = http.token.map(AdminToken.init)
         isLoopback = http.address.isLoopback
         hosts = http.hosts

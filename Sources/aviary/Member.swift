@@ -24,6 +24,7 @@ struct Member {
             HTTPServerConfiguration(configuration.http), handler: gateway)
         gateway.attach(server)
         node.onBatchEnded { server.flush() }
+        node.waits.onBatchEnded { server.flush() }
         do {
             try server.start()
             try await node.start()

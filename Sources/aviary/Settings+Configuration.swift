@@ -53,6 +53,7 @@ extension NodeSettings {
                 {"http":"\(configuration.http.address)","version":"\(Build.version)"}
                 """.utf8),
             bootstraps: false)
+        waitLimit = configuration.http.maximumWaits
     }
 }
 

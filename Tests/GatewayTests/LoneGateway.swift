@@ -13,7 +13,7 @@ import ZnodeTree
 /// The gateway of a node that stands alone, on a folder of its own.
 final class LoneGateway: Sendable {
     let gateway: Gateway
-    private let node: Node
+    let node: Node
     private let folder: URL
 
     private init(_ options: GatewayOptions) throws {
@@ -81,6 +81,15 @@ final class LoneGateway: Sendable {
         }
     }
 
+    /// Waits until so many requests are held.
+    func waitForWaits(_ count: Int) async throws {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while node.waits.count != count {
+            try #require(ContinuousClock.now < deadline, "\(node.waits.count) requests wait")
+            try await Task.sleep(for: .milliseconds(2))
+        }
+    }
+
     // MARK: Requests
 
     func send(
@@ -114,9 +123,9 @@ extension Gateway {
             method: method, target: target, headers: headers + [("Host", "localhost")],
             contentLength: body.count)
         return await withCheckedContinuation { continuation in
-            let direct = answer(HTTPRequest(head: head, body: body)) {
-                continuation.resume(returning: $0)
-            }
+            let direct = answer(
+                HTTPRequest(head: head, body: body),
+                .callback { continuation.resume(returning: $0) })
             if let direct { continuation.resume(returning: direct) }
         }
     }

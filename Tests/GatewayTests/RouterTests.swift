@@ -57,8 +57,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "/v1/tree/a", "/v1/events?path=/a", "/v1/watchers", "/v1/locks/a", "/v1/elections/a",
-        "/v1/outcomes/key", "/v1/recovery", "/v1/recovery/report", "/v1/history", "/v1/rollbacks",
+        "/v1/tree/a", "/v1/locks/a", "/v1/elections/a", "/v1/outcomes/key", "/v1/recovery",
+        "/v1/recovery/report", "/v1/history", "/v1/rollbacks",
         "/v1/snapshots/1", "/v1/restore", "/v1/cluster/members", "/v1/cluster/members/1",
         "/v1/cluster/leadership", "/commands/ruok", "/",
     ])
@@ -69,15 +69,7 @@ import Testing
     }
 
     @Test func `what is not built is not ignored`() {
-        for target in [
-            "/v1/znodes/a?wait=5s", "/v1/znodes/a?until=exists", "/v1/znodes/a?at=1",
-            "/v1/children/a?wait", "/v1/cluster?wait=1",
-        ] {
-            #expect(problem { try route(.get, target) } == .unimplemented)
-        }
-        #expect(
-            problem { try route(.get, "/v1/znodes/a", ("prefer", "respond-async, Wait = 5")) }
-                == .unimplemented)
+        #expect(problem { try route(.get, "/v1/znodes/a?at=1") } == .unimplemented)
         #expect(problem { try route(.get, "/v1/znodes/a", ("Prefer", "return=minimal")) } == nil)
         for name in ["Idempotency-Key", "aviary-fence"] {
             #expect(problem { try route(.put, "/v1/znodes/a", (name, "k")) } == .unimplemented)

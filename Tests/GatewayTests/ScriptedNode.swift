@@ -1,7 +1,11 @@
 import Gateway
+import History
 import Jute
+import Logging
 import Node
 import Replica
+import Storage
+import StorageTesting
 import Synchronization
 import Zab
 import ZnodeTree
@@ -11,6 +15,8 @@ final class ScriptedNode: GatewayNode {
     let id: PeerID = 7
     let startedAt: Int64 = 0
     let served: ServedTree
+    let history: ChangeHistory
+    let waits = WaitService(limit: 1)
     let standing: NodeStanding
     private let writeOutcome: WriteOutcome
     private let readOutcome: ReadOutcome
@@ -21,6 +27,15 @@ final class ScriptedNode: GatewayNode {
         write: WriteOutcome = .unknown, read: ReadOutcome = .ready
     ) {
         served = ServedTree(tree)
+        let disk = MemoryDisk()
+        do throws(StorageError) {
+            history = ChangeHistory(
+                try HistoryFiles(in: "/history", on: disk), from: tree.lastApplied, on: disk,
+                retention: RetentionPolicy(),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        } catch {
+            preconditionFailure("a disk in memory fails only when it is told to: \(error)")
+        }
         standing = NodeStanding(role: role, hasServed: hasServed)
         writeOutcome = write
         readOutcome = read

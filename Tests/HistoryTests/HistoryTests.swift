@@ -10,7 +10,7 @@ import ZnodeTree
 /// A tree whose transactions are told to a history on a disk in memory.
 final class Recorder {
     let disk: MemoryDisk
-    private(set) var history: History
+    private(set) var history: ChangeHistory
     private(set) var tree = DataTree()
     private(set) var all: [HistoricTransaction] = []
     private var zxid = Zxid(epoch: 1, counter: 0)
@@ -30,8 +30,8 @@ final class Recorder {
     static func open(
         _ disk: MemoryDisk, from snapshot: Zxid, _ windowBytes: Int, _ segmentBytes: Int,
         retention: RetentionPolicy = RetentionPolicy()
-    ) throws -> History {
-        History(
+    ) throws -> ChangeHistory {
+        ChangeHistory(
             try HistoryFiles(in: "/data/history", on: disk, segmentBytes: segmentBytes),
             from: snapshot, on: disk, retention: retention, windowBytes: windowBytes,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })

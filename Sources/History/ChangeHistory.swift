@@ -11,7 +11,7 @@ package import ZnodeTree
 ///
 /// The recent part is in memory, all of it on the disk. It is written by the replica's thread as
 /// transactions are applied, and read by any.
-package final class History: Sendable {
+package final class ChangeHistory: Sendable {
     /// The folder's name, beside `version-2`.
     package static let folderName = "aviary-history"
 
@@ -249,6 +249,7 @@ package final class History: Sendable {
     /// - Parameters:
     ///   - zxid: Exclusive.
     ///   - limit: The largest number of transactions.
+    /// - Returns: Transactions, or where else to look.
     package func recent(after zxid: Zxid, limit: Int = 256) -> Excerpt {
         state.withLock { state in
             if zxid < state.floor { return .gone(floor: state.floor) }

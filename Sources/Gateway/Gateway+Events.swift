@@ -1,0 +1,176 @@
+import HTTPServer
+import History
+import Jute
+import Node
+import Replica
+import Synchronization
+
+extension Gateway {
+    private static let largestLimit: Int64 = 10_000
+
+    /// `GET /v1/events`.
+    func readEvents(_ call: Call) throws(Problem) -> HTTPResponse? {
+        try call.refuseConditions()
+        let limit = Int(try call.query.integer("limit", in: 1...Gateway.largestLimit) ?? 500)
+        let reader = EventReader(
+            filter: try EventFilter(call.query), credentials: call.credentials, gateway: self,
+            limit: limit)
+        let start = try eventStart(call.query.text("since"))
+        try checkServing()
+        let polling = EventPolling(reader, start, call)
+        return try whenReached(start, call) { () throws(Problem) in try polling.start() }
+    }
+
+    /// Where to begin.
+    ///
+    /// - Throws: `bad-parameter`, `cursor-diverged`.
+    private func eventStart(_ since: String?) throws(Problem) -> EventCursor {
+        switch since {
+        case nil, "now": return EventCursor(node.history.last, history: historyName)
+        case "oldest": return EventCursor(node.history.floor, history: historyName)
+        case .some(let text):
+            guard var cursor = EventCursor(parsing: text) else {
+                throw Problem(
+                    .badParameter, "since is a cursor, a zxid, now or oldest.")
+            }
+            guard cursor.history == 0 || historyName == 0 || cursor.history == historyName else {
+                throw Problem(.cursorDiverged)
+            }
+            cursor.history = historyName
+            return cursor
+        }
+    }
+
+    /// Names the ensemble's history in cursors; 0 while it has no name.
+    var historyName: UInt32 {
+        ensembleName().flatMap { UInt32($0.prefix(8), radix: 16) } ?? 0
+    }
+
+    /// Goes on once this node has applied what the cursor has seen on another.
+    private func whenReached(
+        _ cursor: EventCursor, _ call: Call,
+        _ proceed: @escaping @Sendable () throws(Problem) -> HTTPResponse?
+    ) throws(Problem) -> HTTPResponse? {
+        guard cursor.zxid > node.history.last else { return try proceed() }
+        node.wait(for: cursor.zxid, timeout: options.requestTimeout) { outcome in
+            self.complete(call) { () throws(Problem) in
+                guard outcome == .ready else { throw Problem(.nodeBehind) }
+                return try proceed()
+            }
+        }
+        return nil
+    }
+
+    /// 410 with what this node has.
+    func cursorExpired(floor: Zxid) -> Problem {
+        var problem = Problem(.cursorExpired)
+        problem.members = [
+            .init(
+                name: "oldest", value: .text(EventCursor(floor, history: historyName).text)),
+            .init(
+                name: "current",
+                value: .text(EventCursor(node.history.last, history: historyName).text)),
+        ]
+        return problem
+    }
+
+    /// The JSON form.
+    func events(_ batch: EventBatch, _ filter: EventFilter, _ call: Call) -> HTTPResponse {
+        var json = JSONWriter(reserving: 128 + 448 * batch.events.count)
+        json.beginObject()
+        json.key("events")
+        json.beginArray()
+        for event in batch.events {
+            json.beginObject()
+            event.write(to: &json, includingValue: filter.includesValue)
+            json.endObject()
+        }
+        json.endArray()
+        json.key("next")
+        json.string(batch.next.text)
+        json.key("more")
+        json.bool(batch.hasMore)
+        json.endObject()
+        return self.json(call, zxid: servedZxid, json.bytes)
+    }
+}
+
+/// One request for events: reads until there are some, then waits for some, then answers.
+private final class EventPolling: Sendable {
+    private let reader: EventReader
+    private let call: Call
+    /// Nothing between where the client began and here concerns it.
+    private let cursor: Mutex<EventCursor>
+
+    private var gateway: Gateway { reader.gateway }
+
+    init(_ reader: EventReader, _ start: EventCursor, _ call: Call) {
+        self.reader = reader
+        self.call = call
+        cursor = Mutex(start)
+    }
+
+    /// Reads from the disk as long as memory does not reach back far enough.
+    func start() throws(Problem) -> HTTPResponse? {
+        guard case .onDisk = reader.read(from: cursor.withLock { $0 }) else { return try hold() }
+        readFiles()
+        return nil
+    }
+
+    private func readFiles() {
+        reader.read(from: cursor.withLock { $0 }) { outcome in
+            // The history's thread ends no batch of answers.
+            self.gateway.node.waits.perform {
+                self.gateway.complete(self.call) { () throws(Problem) in
+                    try self.proceed(outcome)
+                }
+            }
+        }
+    }
+
+    private func proceed(_ outcome: EventReader.Outcome) throws(Problem) -> HTTPResponse? {
+        switch outcome {
+        case .batch(let batch) where batch.events.isEmpty && batch.hasMore:
+            cursor.withLock { $0 = batch.next }
+            return try start()
+        case .batch(let batch):
+            return gateway.events(batch, reader.filter, call)
+        case .onDisk, .expired:
+            return try attempt(.last(quietThrough: nil))
+        }
+    }
+
+    private func hold() throws(Problem) -> HTTPResponse? {
+        try gateway.hold(call, "events", reader.filter.interests) { occasion throws(Problem) in
+            try self.attempt(occasion)
+        }
+    }
+
+    private func attempt(_ occasion: Occasion) throws(Problem) -> HTTPResponse? {
+        // A quiet path must not keep its cursor behind while others change.
+        switch occasion {
+        case .change(let zxid):
+            cursor.withLock { $0.advance(through: Zxid(rawValue: zxid.rawValue - 1)) }
+        case .last(let quiet?):
+            cursor.withLock { $0.advance(through: quiet) }
+        case .arrival, .anything, .last(nil):
+            break
+        }
+        while true {
+            let start = cursor.withLock { $0 }
+            switch reader.read(from: start) {
+            case .batch(let batch):
+                cursor.withLock { $0 = batch.next }
+                if batch.events.isEmpty, batch.hasMore { continue }
+                guard occasion.isLast || !batch.events.isEmpty else { return nil }
+                return gateway.events(batch, reader.filter, call)
+            case .onDisk:
+                // It fell that far back while it waited: the client asks again from there.
+                return gateway.events(
+                    EventBatch(next: start, hasMore: true), reader.filter, call)
+            case .expired(let floor):
+                throw gateway.cursorExpired(floor: floor)
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import HTTPServer
+import Jute
+import Node
+import Synchronization
+import Waits
+
+/// Why an answer is attempted.
+enum Occasion: Equatable, Sendable {
+    /// The request has come.
+    case arrival
+    /// Something it waits for changed in this transaction, and nothing before it did.
+    case change(Zxid)
+    /// There is no telling what changed.
+    case anything
+    /// The wait is over. Nothing changed up to `quietThrough`, if that is known.
+    case last(quietThrough: Zxid?)
+
+    var isLast: Bool {
+        if case .last = self { true } else { false }
+    }
+
+    init(_ signal: WaitService.Signal) {
+        switch signal {
+        case .changed(let zxid): self = .change(zxid)
+        case .replaced, .poked: self = .anything
+        case .deadline(let quiet): self = .last(quietThrough: quiet)
+        }
+    }
+}
+
+/// Tries to answer a request. Nil means to go on waiting, which is not allowed the last time.
+typealias Attempt = @Sendable (Occasion) throws(Problem) -> HTTPResponse?
+
+/// A request that waits for a change, and is answered exactly once: when an attempt succeeds, when
+/// its time has come, or when its client has left.
+final class HeldRequest: Sendable {
+    private struct State {
+        var wait: WaitService.ID?
+        var isAnswered = false
+    }
+
+    private let gateway: Gateway
+    private let call: Call
+    private let attempt: Attempt
+    private let state = Mutex(State())
+
+    private init(_ call: Call, _ gateway: Gateway, _ attempt: @escaping Attempt) {
+        self.call = call
+        self.gateway = gateway
+        self.attempt = attempt
+    }
+
+    /// Begins to wait.
+    ///
+    /// - Parameters:
+    ///   - call: Has a wait.
+    ///   - kind: What it is called in the list of those who wait.
+    ///   - interests: What may make an attempt succeed.
+    ///   - gateway: Whose call it is.
+    ///   - attempt: Called here once more, since something may have changed since the last time,
+    ///     and then after each change on the waits' queue.
+    /// - Returns: The answer, if there is one by now.
+    /// - Throws: `busy` when as many wait as may, and what the attempt does.
+    static func begin(
+        _ call: Call, _ kind: String, _ interests: [Interest], _ gateway: Gateway,
+        _ attempt: @escaping Attempt
+    ) throws(Problem) -> HTTPResponse? {
+        let held = HeldRequest(call, gateway, attempt)
+        let id = gateway.node.waits.begin(
+            WaitService.Description(
+                kind: kind, interests: interests, address: call.request.head.peerAddress,
+                session: call.session),
+            for: call.wait?.duration, isAlive: call.client.isAlive,
+            signal: { held.proceed($0) })
+        guard let id else { throw Problem(.busy, "As many requests wait as may.") }
+        held.begun(id)
+        let response: HTTPResponse?
+        do throws(Problem) {
+            response = try attempt(.arrival)
+        } catch {
+            // A change may have answered it meanwhile.
+            guard held.claim() else { return nil }
+            throw error
+        }
+        if let response { return held.claim() ? response : nil }
+        call.client.onGone { held.leave() }
+        return nil
+    }
+
+    private func begun(_ id: WaitService.ID) {
+        let isOver = state.withLock { state in
+            state.wait = id
+            return state.isAnswered
+        }
+        if isOver { gateway.node.waits.end(id) }
+    }
+
+    /// - Returns: Whether the caller is the one to answer.
+    private func claim() -> Bool {
+        let (isFirst, wait) = state.withLock { state in
+            defer { state.isAnswered = true }
+            return (!state.isAnswered, state.wait)
+        }
+        if let wait { gateway.node.waits.end(wait) }
+        return isFirst
+    }
+
+    private func proceed(_ signal: WaitService.Signal) {
+        if state.withLock({ $0.isAnswered }) { return }
+        answer(Occasion(signal))
+    }
+
+    /// The client has closed its side: one that only stopped sending still gets the answer of this
+    /// moment, and nobody waits any longer.
+    private func leave() {
+        gateway.node.waits.perform { self.answer(.last(quietThrough: nil)) }
+    }
+
+    private func answer(_ occasion: Occasion) {
+        do throws(Problem) {
+            guard let response = try attempt(occasion) else {
+                precondition(!occasion.isLast, "the last attempt answers")
+                return
+            }
+            if claim() { gateway.complete(call) { () throws(Problem) in response } }
+        } catch {
+            let problem = error
+            if claim() { gateway.complete(call) { () throws(Problem) in throw problem } }
+        }
+    }
+}
+
+extension Gateway {
+    /// Answers now, or holds the request until it can be answered.
+    ///
+    /// - Parameters:
+    ///   - call: With or without a wait.
+    ///   - kind: What it is called in the list of those who wait.
+    ///   - interests: What may make an attempt succeed.
+    ///   - attempt: Reads the served state; called on several threads, never at the same time as
+    ///     an answer is sent.
+    /// - Returns: The answer, or nil when it comes later.
+    /// - Throws: What the attempt does, and `busy`.
+    func hold(
+        _ call: Call, _ kind: String, _ interests: [Interest], _ attempt: @escaping Attempt
+    ) throws(Problem) -> HTTPResponse? {
+        let occasion = call.wait == nil ? Occasion.last(quietThrough: nil) : .arrival
+        if let response = try attempt(occasion) { return response }
+        return try HeldRequest.begin(call, kind, interests, self, attempt)
+    }
+}
