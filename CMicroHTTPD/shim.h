@@ -3,6 +3,7 @@
 #define AVIARY_CMICROHTTPD_SHIM_H
 
 #include <microhttpd.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 
@@ -68,9 +69,44 @@ static inline size_t CMicroHTTPDHeadSize(struct MHD_Connection *connection) {
     return info == NULL ? 0 : info->header_size;
 }
 
+// Makes the length of a response's body unknown to the client without chunks.
+static inline void CMicroHTTPDEndByClosing(struct MHD_Response *response) {
+    MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+}
+
 // What Swift's Glibc module leaves out: a descriptor that other threads make readable, or -1.
 static inline int CMicroHTTPDWakeDescriptor(void) {
     return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+}
+
+// An epoll descriptor for sockets whose peers may leave, or -1.
+static inline int CMicroHTTPDWatchDescriptor(void) {
+    return epoll_create1(EPOLL_CLOEXEC);
+}
+
+// Edge-triggered: tells once that the peer has closed its sending side, and once that the
+// connection is broken. Closing the socket ends it.
+static inline int CMicroHTTPDWatch(int watch, int socket) {
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET};
+    event.data.fd = socket;
+    return epoll_ctl(watch, EPOLL_CTL_ADD, socket, &event);
+}
+
+struct CMicroHTTPDHangUp {
+    int socket;
+    // Neither side can send any more.
+    int isBroken;
+};
+
+// What there is to tell now, up to 64.
+static inline int CMicroHTTPDHangUps(int watch, struct CMicroHTTPDHangUp *found) {
+    struct epoll_event events[64];
+    int count = epoll_wait(watch, events, 64, 0);
+    for (int index = 0; index < count; index++) {
+        found[index].socket = events[index].data.fd;
+        found[index].isBroken = (events[index].events & (EPOLLERR | EPOLLHUP)) != 0;
+    }
+    return count;
 }
 
 // Names the calling thread for `top -H` and debuggers; at most 15 characters.

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Synchronization
 
 /// One client connection and the request on it.
@@ -18,16 +19,28 @@ final class Connection: @unchecked Sendable {
         /// With the handler, or suspended for it.
         case handling
         case answered
+        /// Answered with a body that comes in pieces; suspended while there is none.
+        case streaming(HTTPBodyStream)
     }
 
     private let loop: EventLoop
+    let socket: Int32
     private let handle: ConnectionHandle
-    private let socket: Int32
     private let peerAddress: String
     /// Came when the server held as many as it may; gets one answer, which says so.
     private let isSurplus: Bool
-    /// Index in the loop's list.
-    var slot = 0
+    /// Where the loop's lists have it.
+    var place = ConnectionPlace()
+    /// From the library's suspend to our resume.
+    private(set) var isSuspended = false
+    /// Suspended since before the last look at it.
+    private var wasSuspended = false
+
+    /// Whether the loop is told of what the peer does without looking.
+    private var isWatched = false
+    private var hasPeerFinished = false
+    private var isBroken = false
+    private var isHead = false
 
     private(set) var stage = Stage.idle
     private var progress: Progress
@@ -73,7 +86,7 @@ extension Connection {
             loop.waiting -= 1
             guard let response = exchange.withLock({ $0.resumed() }) else { return false }
             return answer(response)
-        case .idle, .answered:
+        case .idle, .answered, .streaming:
             return false
         }
     }
@@ -99,16 +112,35 @@ extension Connection {
             // send either.
             sendAndShutDown(socket, response.message)
             return false
-        case .idle, .readingHead, .handling, .answered:
+        case .idle, .readingHead, .handling, .answered, .streaming:
             return false
         }
     }
 
+    /// Gives the library what is next of a streamed body.
+    func readBody(into buffer: UnsafeMutableRawBufferPointer) -> HTTPBodyStream.Piece {
+        guard case .streaming(let stream) = stage else { return .closed }
+        exchange.withLock { $0.refilled() }
+        let piece = stream.next(into: buffer) {
+            exchange.withLock { $0.drain() }
+        }
+        if case .drained = piece { suspend() }
+        return piece
+    }
+
     func requestEnded() {
-        // The client left while its request waited: the library ends the connection at the resume
-        // without asking us again.
-        if case .handling = stage { loop.waiting -= 1 }
-        exchange.withLock { $0.end() }
+        switch stage {
+        case .handling:
+            // The client left while its request waited: the library ends the connection at the
+            // resume without asking us again.
+            loop.waiting -= 1
+        case .streaming(let stream):
+            loop.counters.streams.subtract(1, ordering: .relaxed)
+            stream.close()
+        case .idle, .readingHead, .receiving, .discarding, .answered:
+            break
+        }
+        exchange.withLock { $0.end() }?.stream?.close()
         body = []
         stage = .idle
         progress.requestEnded(now: loop.now)
@@ -128,6 +160,7 @@ extension Connection {
             return answer(refuse(error, head: nil))
         }
         let head = raw.copied(peerAddress: peerAddress, contentLength: length)
+        isHead = head.method == .head
         if isSurplus { return answer(refuse(.busy, head: head)) }
         if loop.isStopping { return answer(refuse(.stopping, head: head)) }
         switch loop.handler.bodyPolicy(for: head) {
@@ -172,8 +205,17 @@ extension Connection {
             return answer(response)
         }
         loop.waiting += 1
-        handle.suspend()
+        suspend()
+        if !isWatched { watchPeer() }
+        if hasPeerFinished { peerLeft() }
         return true
+    }
+
+    private func suspend() {
+        isSuspended = true
+        wasSuspended = false
+        loop.suspended += 1
+        handle.suspend()
     }
 
     private func answer(_ response: HTTPResponse) -> Bool {
@@ -181,7 +223,27 @@ extension Connection {
         stage = .answered
         var response = response
         if loop.isStopping { response.closesConnection = true }
-        return handle.queue(response)
+        guard let stream = response.stream else { return handle.queue(response) }
+        if isHead {
+            stream.close()
+            return handle.queueHead(response)
+        }
+        return answer(response, with: stream)
+    }
+
+    private func answer(_ response: HTTPResponse, with stream: HTTPBodyStream) -> Bool {
+        stage = .streaming(stream)
+        loop.counters.streams.add(1, ordering: .relaxed)
+        let number = exchange.withLock { state in
+            state.beginStream()
+            return state.number
+        }
+        stream.begin(on: self, number: number)
+        if !isWatched { watchPeer() }
+        limitSilence(socket, timeout: loop.configuration.peerTimeout)
+        if loop.isStopping { stream.stop() }
+        if hasPeerFinished { peerLeft() }
+        return handle.queue(response, bodyFrom: self)
     }
 
     private func refuse(_ refusal: HTTPRefusal, head: HTTPRequestHead?) -> HTTPResponse {
@@ -190,12 +252,13 @@ extension Connection {
     }
 }
 
-// MARK: - Answers from other threads
+// MARK: - From other threads
 
 extension Connection {
     func respond(to number: UInt64, with response: HTTPResponse, flush: Bool) -> Bool {
         let outcome = exchange.withLock { $0.answer(number, with: response) }
         if outcome.resume { loop.enqueue(self, flush: flush) }
+        if !outcome.taken { response.stream?.close() }
         return outcome.taken
     }
 
@@ -203,25 +266,96 @@ extension Connection {
         exchange.withLock { $0.setGoneAction(for: number, action) }?()
     }
 
-    /// The second half of an answer to a suspended request.
-    func resume() {
-        handle.resume()
+    /// There is more of the body of answer `number`.
+    ///
+    /// - Returns: Whether `resumeLater` must follow.
+    func refill(_ number: UInt64) -> Bool {
+        exchange.withLock { $0.refill(number) }
+    }
+
+    func resumeLater(flush: Bool) {
+        loop.enqueue(self, flush: flush)
+    }
+
+    func peerAnswers(_ number: UInt64) -> Bool {
+        let limit = loop.configuration.peerTimeout
+        // The socket is not closed before the exchange has ended, and that takes the lock.
+        return exchange.withLock { state in
+            guard state.holds(number), let silence = silenceMilliseconds(socket) else {
+                return false
+            }
+            return .milliseconds(silence) <= limit
+        }
     }
 }
 
-// MARK: - Called by the loop once a second
+// MARK: - The peer
 
 extension Connection {
+    /// Asks to be told when the peer leaves or vanishes; for the rest of the connection.
+    private func watchPeer() {
+        isWatched = loop.watch(self)
+        probePeer(socket, timeout: loop.configuration.peerTimeout)
+    }
+
+    /// The peer has closed its sending side, or the connection is broken.
+    func hungUp(isBroken: Bool) {
+        hasPeerFinished = true
+        if isBroken { self.isBroken = true }
+        peerLeft()
+    }
+
+    private func peerLeft() {
+        switch stage {
+        case .handling where isSuspended:
+            exchange.withLock { $0.noticeGone() }?()
+            if isBroken {
+                // Never sent; it makes the library look at the socket and let go of it.
+                let response = refuse(.gone, head: nil)
+                let number = exchange.withLock { $0.number }
+                _ = respond(to: number, with: response, flush: true)
+            }
+        case .streaming(let stream):
+            shutdown(socket, Int32(SHUT_RDWR))
+            stream.close()
+        case .idle, .readingHead, .receiving, .discarding, .handling, .answered:
+            // The library notices by itself.
+            break
+        }
+    }
+}
+
+// MARK: - Called by the loop
+
+extension Connection {
+    /// The second half of an answer to a suspended request, or of more for a drained stream.
+    func resume() {
+        isSuspended = false
+        loop.suspended -= 1
+        if place.list == .settled { loop.move(self, to: .active) }
+        handle.resume()
+    }
+
     /// Whether an answer is under way or being waited for.
     var isBusy: Bool {
         switch stage {
         case .idle, .readingHead: false
-        case .receiving, .discarding, .handling, .answered: true
+        case .receiving, .discarding, .handling, .answered, .streaming: true
         }
     }
 
-    /// Ends what takes too long and notices who has left.
+    /// Ends what takes too long, once a second. A connection that stays suspended is left alone
+    /// after this: the system tells when its peer leaves.
     func inspect() {
+        if isSuspended {
+            if !isWatched {
+                if !hasPeerFinished, isClosedByPeer(socket) { hungUp(isBroken: false) }
+            } else if wasSuspended {
+                loop.move(self, to: .settled)
+            }
+            wasSuspended = true
+            return
+        }
         let limits = loop.configuration
         switch stage {
         case .idle:
@@ -242,25 +376,22 @@ extension Connection {
             {
                 timeOut(.bodyTimeout)
             }
-        case .handling:
-            if isClosedByPeer(socket) {
-                exchange.withLock { $0.noticeGone() }?()
-            }
-        case .answered:
+        case .handling, .answered, .streaming:
             break
         }
     }
 
-    /// Answers a request that waits, because nobody else will.
+    /// Answers a request that waits, because nobody else will, or finishes a stream.
     func cancel() {
-        guard case .handling = stage else { return }
+        if case .streaming(let stream) = stage { stream.stop() }
+        guard case .handling = stage, isSuspended else { return }
         let response = refuse(.stopping, head: nil)
         let (gone, resume) = exchange.withLock { state in
             let gone = state.noticeGone()
             return (gone, state.answer(state.number, with: response).resume)
         }
         gone?()
-        if resume { handle.resume() }
+        if resume { self.resume() }
     }
 
     /// The library has nothing under way in these stages, so we may write to its socket. It sees

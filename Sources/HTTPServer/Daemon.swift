@@ -96,7 +96,25 @@ struct ConnectionHandle {
     ///
     /// - Returns: False when it was not taken; the connection can only be closed then.
     func queue(_ response: HTTPResponse) -> Bool {
-        guard let reply = makeReply(response.body) else { return false }
+        queue(makeReply(response.body), response)
+    }
+
+    /// Hands an answer to the library that asks `connection` for its body, piece by piece.
+    func queue(_ response: HTTPResponse, bodyFrom connection: Connection) -> Bool {
+        queue(makeReply(connection), response)
+    }
+
+    /// Hands over the head of an answer whose body would have come in pieces.
+    func queueHead(_ response: HTTPResponse) -> Bool {
+        let reply = MHD_create_response_from_callback(UInt64.max, 1, refuseBody, nil, nil)
+        // The library ends a chunked body also where there is none, and a client takes that for
+        // the next answer. It has no other way to leave the length open than to close.
+        if let reply { CMicroHTTPDEndByClosing(reply) }
+        return queue(reply, response)
+    }
+
+    private func queue(_ reply: OpaquePointer?, _ response: HTTPResponse) -> Bool {
+        guard let reply else { return false }
         defer { MHD_destroy_response(reply) }
         response.headers.block.withUnsafeBytes { block in
             var index = 0
@@ -138,6 +156,36 @@ func makeWakeDescriptor() -> Int32 {
     CMicroHTTPDWakeDescriptor()
 }
 
+/// Tells which sockets' peers have left, without looking at any that has not.
+struct PeerWatch: ~Copyable {
+    /// Readable when there is something to tell; negative on failure.
+    let descriptor = CMicroHTTPDWatchDescriptor()
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    /// Watches a socket until it is closed.
+    ///
+    /// - Returns: False when the system has no room for it.
+    func add(_ socket: Int32) -> Bool {
+        CMicroHTTPDWatch(descriptor, socket) == 0
+    }
+
+    /// Tells of each socket once that its peer has closed its sending side, and once that the
+    /// connection is broken.
+    func forEachHangUp(_ body: (_ socket: Int32, _ isBroken: Bool) -> Void) {
+        var found = [CMicroHTTPDHangUp](repeating: CMicroHTTPDHangUp(), count: 64)
+        var count: Int32
+        repeat {
+            count = CMicroHTTPDHangUps(descriptor, &found)
+            for hangUp in found.prefix(max(0, Int(count))) {
+                body(hangUp.socket, hangUp.isBroken != 0)
+            }
+        } while count == 64
+    }
+}
+
 func nameThisThread(_ name: String) {
     CMicroHTTPDNameThread(name)
 }
@@ -171,6 +219,50 @@ private func makeReply(_ body: [UInt8]) -> OpaquePointer? {
     }
     if reply == nil { context.release() }
     return reply
+}
+
+/// The library's own buffer for a body that is not chunked, so for HTTP/1.0 only.
+private let streamBlockBytes = 1024
+
+/// How much of a stream is handed over at once: what it touches of the connection's memory pool
+/// stays in use.
+private let pieceLimitBytes = 8 * 1024
+
+private func makeReply(_ connection: Connection) -> OpaquePointer? {
+    // `releaseReader` lets go of it.
+    let context = Unmanaged.passRetained(connection)
+    let reply = MHD_create_response_from_callback(
+        UInt64.max, streamBlockBytes, readBody, context.toOpaque(), releaseReader)
+    if reply == nil { context.release() }
+    return reply
+}
+
+private func readBody(
+    _ context: UnsafeMutableRawPointer?, _ position: UInt64, _ buffer: UnsafeMutablePointer<CChar>?,
+    _ size: Int
+) -> Int {
+    guard let context, let buffer else { return -2 }
+    let connection = Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue()
+    let room = UnsafeMutableRawBufferPointer(start: buffer, count: min(size, pieceLimitBytes))
+    switch connection.readBody(into: room) {
+    case .bytes(let count): return count
+    // Without a suspended connection this would ask again and again.
+    case .drained: return 0
+    // MHD_CONTENT_READER_END_OF_STREAM and MHD_CONTENT_READER_END_WITH_ERROR, which Swift cannot
+    // import.
+    case .end: return -1
+    case .closed: return -2
+    }
+}
+
+private func refuseBody(
+    _ context: UnsafeMutableRawPointer?, _ position: UInt64, _ buffer: UnsafeMutablePointer<CChar>?,
+    _ size: Int
+) -> Int { -2 }
+
+private func releaseReader(_ context: UnsafeMutableRawPointer?) {
+    guard let context else { return }
+    Unmanaged<Connection>.fromOpaque(context).release()
 }
 
 private final class ResponseBody {

@@ -15,15 +15,21 @@ final class EventLoop: @unchecked Sendable {
     /// Monotonic nanoseconds, read once a turn.
     private(set) var now = monotonicNanoseconds()
     private(set) var isStopping = false
-    /// Suspended connections.
+    /// Requests that wait for their answers.
     var waiting = 0 {
         didSet { counters.waiting.add(waiting - oldValue, ordering: .relaxed) }
     }
+    /// Suspended connections: these requests, and streams that have nothing to send.
+    var suspended = 0
 
     private var daemon: Daemon?
     private var thread: pthread_t?
-    private var connections: [Connection] = []
+    private var active = ConnectionList()
+    private var settled = ConnectionList()
     private var sweep = Sweep()
+    private let peerWatch = PeerWatch()
+    /// By socket, what `peerWatch` tells of.
+    private var watched: [Connection?] = []
 
     /// Counts up when another thread wants something.
     private let wakeDescriptor: Int32
@@ -45,7 +51,9 @@ final class EventLoop: @unchecked Sendable {
             headerFieldLimit: configuration.headerFieldLimit,
             keepsLayout: Daemon.keepsLayout)
         wakeDescriptor = makeWakeDescriptor()
-        guard wakeDescriptor >= 0 else { throw .cannotStart(reason: systemError()) }
+        guard wakeDescriptor >= 0, peerWatch.descriptor >= 0 else {
+            throw .cannotStart(reason: systemError())
+        }
     }
 
     deinit {
@@ -112,19 +120,45 @@ final class EventLoop: @unchecked Sendable {
         let count = counters.connections.add(1, ordering: .relaxed).newValue
         let connection = Connection(
             handle, loop: self, isSurplus: count > counters.connectionLimit)
-        connection.slot = connections.count
-        connections.append(connection)
+        active.insert(connection)
         return connection
     }
 
+    /// Comes before the socket is closed.
     func closed(_ connection: Connection) {
         counters.connections.subtract(1, ordering: .relaxed)
         connection.requestEnded()
-        let last = connections.removeLast()
-        if last !== connection {
-            connections[connection.slot] = last
-            last.slot = connection.slot
+        remove(connection)
+        let socket = Int(connection.socket)
+        if watched.indices.contains(socket) { watched[socket] = nil }
+    }
+
+    // MARK: Called by connections, on the loop's thread
+
+    func move(_ connection: Connection, to list: ConnectionPlace.List) {
+        remove(connection)
+        connection.place.list = list
+        switch list {
+        case .active: active.insert(connection)
+        case .settled: settled.insert(connection)
         }
+    }
+
+    private func remove(_ connection: Connection) {
+        switch connection.place.list {
+        case .active: active.remove(connection)
+        case .settled: settled.remove(connection)
+        }
+    }
+
+    /// Tells `connection` from now on when its peer leaves; at once if it has.
+    ///
+    /// - Returns: False when the system has no room to watch it.
+    func watch(_ connection: Connection) -> Bool {
+        let socket = Int(connection.socket)
+        while watched.count <= socket { watched.append(nil) }
+        watched[socket] = connection
+        return peerWatch.add(connection.socket)
     }
 }
 
@@ -143,17 +177,19 @@ extension EventLoop {
                 isStopping = true
                 listener = daemon.quiesce()
                 deadline = now + nanoseconds(configuration.stopGrace)
-                for connection in connections { connection.cancel() }
+                let all = active.connections + settled.connections
+                for connection in all { connection.cancel() }
             }
             resumeAnswered()
             daemon.run()
             if now >= sweep.next {
-                for connection in connections[sweep.take(of: connections.count, now: now)] {
-                    connection.inspect()
-                }
+                // Also here, because a busy loop need not come to `poll`.
+                noticeHangUps()
+                let range = sweep.take(of: active.connections.count, now: now)
+                for connection in Array(active.connections[range]) { connection.inspect() }
             }
-            if isStopping, waiting == 0,
-                now >= deadline || !connections.contains(where: \.isBusy)
+            if isStopping, suspended == 0,
+                now >= deadline || !active.connections.contains(where: \.isBusy)
             {
                 break
             }
@@ -171,17 +207,25 @@ extension EventLoop {
         if timeout > 0 {
             var descriptors = (
                 pollfd(fd: sockets, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: wakeDescriptor, events: Int16(POLLIN), revents: 0)
+                pollfd(fd: wakeDescriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: peerWatch.descriptor, events: Int16(POLLIN), revents: 0)
             )
-            withUnsafeMutablePointer(to: &descriptors) { pair in
-                _ = pair.withMemoryRebound(to: pollfd.self, capacity: 2) {
-                    poll($0, 2, Int32(clamping: timeout))
+            withUnsafeMutablePointer(to: &descriptors) { all in
+                _ = all.withMemoryRebound(to: pollfd.self, capacity: 3) {
+                    poll($0, 3, Int32(clamping: timeout))
                 }
             }
             if descriptors.1.revents != 0 {
                 var count: UInt64 = 0
                 read(wakeDescriptor, &count, MemoryLayout<UInt64>.size)
             }
+            if descriptors.2.revents != 0 { noticeHangUps() }
+        }
+    }
+
+    private func noticeHangUps() {
+        peerWatch.forEachHangUp { socket, isBroken in
+            watched[Int(socket)]?.hungUp(isBroken: isBroken)
         }
     }
 

@@ -1,9 +1,9 @@
 /// What has become of the request that a connection carries: the part of a connection that any
 /// thread may touch.
 ///
-/// A connection is suspended from `parked` to its one resume. `parked` is entered before the
-/// library is told to suspend, but the resume happens on the same thread as the suspend, so it
-/// cannot overtake it.
+/// A connection is suspended from `parked` or `drained` to its one resume. These are entered
+/// before the library is told to suspend, but the resume happens on the same thread as the
+/// suspend, so it cannot overtake it.
 struct ExchangeState {
     enum Stage: Equatable {
         /// Between requests, or answered: nobody may answer.
@@ -12,7 +12,11 @@ struct ExchangeState {
         case running
         /// Suspended until somebody answers.
         case parked
-        /// Answered, not yet back on its loop.
+        /// Answered with a body that comes in pieces: the library sends some or asks for more.
+        case streaming
+        /// Suspended until there is more of the body.
+        case drained
+        /// Answered or refilled, not yet back on its loop.
         case resuming
     }
 
@@ -37,7 +41,7 @@ struct ExchangeState {
     ) -> (taken: Bool, resume: Bool) {
         guard number == self.number, self.response == nil else { return (false, false) }
         switch stage {
-        case .closed, .resuming:
+        case .closed, .streaming, .drained, .resuming:
             return (false, false)
         case .running:
             self.response = response
@@ -69,11 +73,47 @@ struct ExchangeState {
     }
 
     /// Nobody may answer any more.
-    mutating func end() {
-        stage = .closed
-        response = nil
-        goneAction = nil
-        isGone = false
+    ///
+    /// - Returns: An answer that was taken and will not be sent.
+    @discardableResult
+    mutating func end() -> HTTPResponse? {
+        defer {
+            stage = .closed
+            response = nil
+            goneAction = nil
+            isGone = false
+        }
+        return response
+    }
+
+    /// The answer that was just taken has a body that comes in pieces.
+    mutating func beginStream() {
+        stage = .streaming
+    }
+
+    /// There is nothing to send, and the connection is to be suspended.
+    mutating func drain() {
+        precondition(stage == .streaming, "a body is read in stage \(stage)")
+        stage = .drained
+    }
+
+    /// There is more of the body, or no more to come.
+    ///
+    /// - Returns: Whether the connection must be resumed now.
+    mutating func refill(_ number: UInt64) -> Bool {
+        guard number == self.number, stage == .drained else { return false }
+        stage = .resuming
+        return true
+    }
+
+    /// The library asks for more of the body; it may have been suspended.
+    mutating func refilled() {
+        if stage == .resuming { stage = .streaming }
+    }
+
+    /// Whether request `number` still has the connection.
+    func holds(_ number: UInt64) -> Bool {
+        number == self.number && stage != .closed
     }
 
     /// The client has left, or will not be served.
@@ -90,7 +130,7 @@ struct ExchangeState {
     mutating func setGoneAction(
         for number: UInt64, _ action: @escaping @Sendable () -> Void
     ) -> (@Sendable () -> Void)? {
-        guard number == self.number, stage != .closed, stage != .resuming else { return nil }
+        guard number == self.number, stage == .running || stage == .parked else { return nil }
         if isGone { return action }
         goneAction = action
         return nil

@@ -21,9 +21,17 @@ package struct HTTPExchange: Sendable {
     }
 
     /// Sets what to do when the client is gone before the answer, or the server stops: at most
-    /// once, on the loop's thread, about a second after the fact. The request may still be
-    /// answered then; a client that only closed its sending side gets that answer.
+    /// once, on the loop's thread. The request may still be answered then: a client that only
+    /// closed its sending side gets that answer. From one that closed for good it cannot be told
+    /// before something is sent to it, so whoever does not answer here keeps the connection until
+    /// the answer, or until the client's system refuses one of the keep-alive probes. A connection
+    /// that is broken is let go after this without an answer.
     package func onGone(_ action: @escaping @Sendable () -> Void) {
         connection.setGoneAction(for: number, action)
     }
+
+    /// Whether the client's TCP has answered within `HTTPServerConfiguration.peerTimeout`, and the
+    /// request has not been. While a request waits, the client's system is asked every two
+    /// seconds; it says nothing about the program behind it. Any thread; one system call.
+    package var peerAnswers: Bool { connection.peerAnswers(number) }
 }

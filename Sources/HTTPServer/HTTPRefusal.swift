@@ -37,6 +37,8 @@ package struct HTTPRefusal: Error, Hashable, Sendable {
         408, "request-timeout", "The body of the request did not arrive in time.")
     static let busy = HTTPRefusal(
         429, "busy", "The server holds as many connections as it is allowed to.")
+    static let gone = HTTPRefusal(
+        408, "request-timeout", "The connection broke before there was an answer.")
     static let stopping = HTTPRefusal(503, "stopping", "The server is stopping.")
     /// An answer could not be made into a message; our own mistake.
     static let unanswerable = HTTPRefusal(

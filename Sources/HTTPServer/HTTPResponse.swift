@@ -5,6 +5,8 @@ package struct HTTPResponse: Sendable {
     package var status: Int
     package var headers: HTTPResponseHeaders
     package var body: [UInt8]
+    /// A body that comes in pieces, instead of `body`. Belongs to this one answer.
+    package let stream: HTTPBodyStream?
     /// Ends the connection after this answer.
     package var closesConnection = false
 
@@ -14,6 +16,16 @@ package struct HTTPResponse: Sendable {
         self.status = status
         self.headers = headers
         self.body = body
+        stream = nil
+    }
+
+    package init(
+        status: Int, headers: HTTPResponseHeaders = HTTPResponseHeaders(), stream: HTTPBodyStream
+    ) {
+        self.status = status
+        self.headers = headers
+        body = []
+        self.stream = stream
     }
 }
 

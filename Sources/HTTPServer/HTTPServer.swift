@@ -58,15 +58,16 @@ package final class HTTPServer: Sendable {
     /// The port that is listened on; 0 before `start` and after `stop`.
     package var port: Int { running.withLock { $0?.port ?? 0 } }
 
-    /// Sends everything that `HTTPExchange.respond(_:flush:)` has only queued.
+    /// Sends everything that `HTTPExchange.respond(_:flush:)` and `HTTPBodyStream.write(_:flush:)`
+    /// have only queued.
     package func flush() {
         running.withLock { running in
             for loop in running?.loops ?? [] { loop.wake() }
         }
     }
 
-    /// Refuses new connections, answers 503 to all that wait, sends what is answered, and ends
-    /// the threads. Blocks for at most `stopGrace` and a little.
+    /// Refuses new connections, answers 503 to all that wait, finishes all streams, sends what is
+    /// answered, and ends the threads. Blocks for at most `stopGrace` and a little.
     ///
     /// - Precondition: Not called on a loop's thread, which it waits for.
     package func stop() {
@@ -87,6 +88,7 @@ package final class HTTPServer: Sendable {
             connections: counters.connections.load(ordering: .relaxed),
             connectionLimit: counters.connectionLimit,
             waiting: counters.waiting.load(ordering: .relaxed),
+            streams: counters.streams.load(ordering: .relaxed),
             requests: counters.requests.load(ordering: .relaxed),
             refused: counters.refused.load(ordering: .relaxed))
     }
@@ -98,6 +100,8 @@ package struct HTTPServerStatistics: Equatable, Sendable {
     package let connectionLimit: Int
     /// Requests that were not answered at once and still wait.
     package let waiting: Int
+    /// Answers whose bodies are not finished.
+    package let streams: Int
     /// Heads read since the start.
     package let requests: Int
     /// Requests that the server refused by itself.
@@ -109,6 +113,7 @@ final class Counters: Sendable {
     let connectionLimit: Int
     let connections = Atomic(0)
     let waiting = Atomic(0)
+    let streams = Atomic(0)
     let requests = Atomic(0)
     let refused = Atomic(0)
 

@@ -49,9 +49,9 @@ func systemError() -> String {
     String(cString: strerror(errno))
 }
 
-private func setOption(_ socket: Int32, _ level: Int32, _ name: Int32) {
-    var on: Int32 = 1
-    setsockopt(socket, level, name, &on, socklen_t(MemoryLayout<Int32>.size))
+private func setOption(_ socket: Int32, _ level: Int32, _ name: Int32, _ value: Int32 = 1) {
+    var value = value
+    setsockopt(socket, level, name, &value, socklen_t(MemoryLayout<Int32>.size))
 }
 
 private func localPort(of socket: Int32) -> Int {
@@ -102,14 +102,44 @@ func isClosedByPeer(_ socket: Int32) -> Bool {
 func receivedByteCount(_ socket: Int32) -> UInt64? {
     // `tcpi_bytes_received` of Linux's `struct tcp_info`, which glibc's copy lacks: 8 bytes of
     // small fields, 24 of 4 bytes, 3 of 8 bytes before it.
-    let offset = 8 + 24 * 4 + 3 * 8
-    return withUnsafeTemporaryAllocation(byteCount: 256, alignment: 8) { info in
+    tcpInformation(socket, at: 8 + 24 * 4 + 3 * 8, as: UInt64.self)
+}
+
+/// Milliseconds since the peer's TCP has last acknowledged anything, a keep-alive probe included;
+/// nil for a socket that is no TCP connection.
+func silenceMilliseconds(_ socket: Int32) -> UInt32? {
+    // `tcpi_last_ack_recv`, the thirteenth of the fields of 4 bytes.
+    tcpInformation(socket, at: 8 + 12 * 4, as: UInt32.self)
+}
+
+private func tcpInformation<Value: BitwiseCopyable>(
+    _ socket: Int32, at offset: Int, as type: Value.Type
+) -> Value? {
+    withUnsafeTemporaryAllocation(byteCount: 256, alignment: 8) { info in
         var length = socklen_t(info.count)
         guard getsockopt(socket, Int32(IPPROTO_TCP), TCP_INFO, info.baseAddress, &length) == 0,
-            Int(length) >= offset + 8
+            Int(length) >= offset + MemoryLayout<Value>.size
         else { return nil }
-        return info.load(fromByteOffset: offset, as: UInt64.self)
+        return info.load(fromByteOffset: offset, as: type)
     }
+}
+
+/// Lets the kernel ask a silent peer every two seconds, and break the connection when it does not
+/// answer for `timeout`. What is under way to it has its own, longer patience.
+func probePeer(_ socket: Int32, timeout: Duration) {
+    let seconds = Int32(clamping: timeout.components.seconds)
+    setOption(socket, Int32(IPPROTO_TCP), TCP_KEEPIDLE, 2)
+    setOption(socket, Int32(IPPROTO_TCP), TCP_KEEPINTVL, 1)
+    setOption(socket, Int32(IPPROTO_TCP), TCP_KEEPCNT, max(1, seconds - 2))
+    setOption(socket, SOL_SOCKET, SO_KEEPALIVE)
+}
+
+/// Lets the kernel break the connection when what is under way to the peer is not acknowledged,
+/// or not taken because its window is shut, for `timeout`.
+func limitSilence(_ socket: Int32, timeout: Duration) {
+    let (seconds, attoseconds) = timeout.components
+    let milliseconds = seconds * 1_000 + attoseconds / 1_000_000_000_000_000
+    setOption(socket, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Int32(clamping: milliseconds))
 }
 
 /// Sends what fits without waiting, then ends the connection in both directions.

@@ -73,6 +73,48 @@ final class Client {
         }
     }
 
+    /// Reads the head of an answer whose body comes in pieces.
+    func head() throws -> Response? {
+        while true {
+            if let end = endOfHead() {
+                defer { received.removeFirst(end) }
+                return Response(head: String(decoding: received[..<end], as: UTF8.self))
+            }
+            guard try readMore() else { return nil }
+        }
+    }
+
+    /// Reads one chunk; empty for the last, nil when the server has closed instead.
+    func chunk() throws -> String? {
+        while true {
+            if let line = received.firstIndex(of: 10) {
+                let text = String(decoding: received[..<(line - 1)], as: UTF8.self)
+                guard let size = Int(text, radix: 16) else { throw ClientError.notAChunk(text) }
+                let end = line + 1 + size
+                if received.count >= end + 2 {
+                    defer { received.removeFirst(end + 2) }
+                    return String(decoding: received[(line + 1)..<end], as: UTF8.self)
+                }
+            }
+            guard try readMore() else { return nil }
+        }
+    }
+
+    /// Reads chunks until they make up `count` bytes.
+    func chunks(upTo count: Int) throws -> String {
+        var text = ""
+        while text.utf8.count < count, let next = try chunk(), !next.isEmpty { text += next }
+        return text
+    }
+
+    /// Makes the end of this connection a reset.
+    func disconnectHard() {
+        var linger = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(
+            socket, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
+        disconnect()
+    }
+
     /// Whether the server closes without sending more.
     func isClosed() throws -> Bool {
         guard received.isEmpty else { return false }
@@ -108,6 +150,7 @@ final class Client {
 enum ClientError: Error {
     case system(Int32)
     case timeout
+    case notAChunk(String)
 }
 
 struct Response {

@@ -15,15 +15,18 @@ func withServer(
     try body(server, handler)
 }
 
-/// Answers `/echo` with method, target and body, parks `/park` until `release`, and everything
-/// else with `ok`. Bodies are limited to 1,000 bytes, those of `/large` to 10 MiB.
+/// Answers `/echo` with method, target and body, parks `/park` until `release`, answers `/stream`
+/// with a stream to be written to, `/late` with one when it is released, `/endless` with one that
+/// never runs dry, and everything else with `ok`. Bodies are limited to 1,000 bytes, those of `/large` to 10 MiB.
 final class TestHandler: HTTPHandler {
     private let parked = Mutex<[HTTPExchange]>([])
     private let goneCount = Mutex(0)
     private let handled = Mutex(0)
+    private let opened = Mutex<[TestStream]>([])
 
     var parkedCount: Int { parked.withLock { $0.count } }
     var handledCount: Int { handled.withLock { $0 } }
+    var streams: [TestStream] { opened.withLock { $0 } }
     var gone: Int { goneCount.withLock { $0 } }
 
     func bodyPolicy(for head: HTTPRequestHead) -> BodyPolicy {
@@ -53,6 +56,12 @@ final class TestHandler: HTTPHandler {
         case "/early":
             exchange.respond(HTTPResponse(status: 202))
             return nil
+        case "/stream":
+            return stream().response
+        case "/endless":
+            let endless = stream()
+            endless.produce(pieceBytes: 1_000)
+            return endless.response
         case "/park":
             exchange.onGone { self.goneCount.withLock { $0 += 1 } }
             parked.withLock { $0.append(exchange) }
@@ -61,6 +70,12 @@ final class TestHandler: HTTPHandler {
             break
         }
         return response
+    }
+
+    private func stream() -> TestStream {
+        let stream = TestStream()
+        opened.withLock { $0.append(stream) }
+        return stream
     }
 
     func response(to refusal: HTTPRefusal, head: HTTPRequestHead?) -> HTTPResponse {
@@ -86,4 +101,40 @@ final class TestHandler: HTTPHandler {
 
     /// The exchanges that are parked, to misuse them.
     var exchanges: [HTTPExchange] { parked.withLock { $0 } }
+}
+
+/// A stream, and what was heard of it.
+final class TestStream: Sendable {
+    let body = HTTPBodyStream()
+    private let closedCount = Mutex(0)
+    private let drainedCount = Mutex(0)
+
+    init() {
+        body.onClosed { [self] in closedCount.withLock { $0 += 1 } }
+        body.onDrained { [self] in drainedCount.withLock { $0 += 1 } }
+        body.onStopping { [body] in body.write(Array("bye".utf8)) }
+    }
+
+    var closed: Int { closedCount.withLock { $0 } }
+    var drained: Int { drainedCount.withLock { $0 } }
+
+    var response: HTTPResponse {
+        var headers = HTTPResponseHeaders()
+        headers.add("Content-Type", "text/event-stream")
+        return HTTPResponse(status: 200, headers: headers, stream: body)
+    }
+
+    /// Writes a piece whenever the one before it is on its way.
+    func produce(pieceBytes: Int) {
+        let piece = [UInt8](repeating: UInt8(ascii: "x"), count: pieceBytes)
+        body.onDrained { [self] in
+            drainedCount.withLock { $0 += 1 }
+            body.write(piece)
+        }
+    }
+
+    @discardableResult
+    func write(_ text: String, flush: Bool = true) -> Bool {
+        body.write(Array(text.utf8), flush: flush)
+    }
 }
