@@ -21,6 +21,9 @@ package enum Client: Sendable {
 
     /// Asks whether the client's end of the connection still answers.
     var isAlive: @Sendable () -> Bool {
-        { true }
+        switch self {
+        case .exchange(let exchange): { exchange.peerAnswers }
+        case .callback: { true }
+        }
     }
 }

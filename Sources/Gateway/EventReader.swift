@@ -25,8 +25,11 @@ struct EventReader: Sendable {
     let filter: EventFilter
     let credentials: Credentials
     let gateway: Gateway
-    /// A batch ends with the transaction that reaches it.
+    /// How many events make a batch.
     var limit = 500
+    /// Whether a batch may end within a transaction; otherwise it ends with the one that reaches
+    /// the limit.
+    var partsTransactions = false
 
     private static let mostTransactions = 1_000
 
@@ -68,9 +71,17 @@ struct EventReader: Sendable {
         for transaction in transactions {
             let start = transaction.zxid == cursor.zxid ? cursor.position ?? .max : 0
             transaction.forEachEvent { event in
-                if event.position >= start, filter.matches(event), maySee(event) {
+                if event.position >= start, filter.matches(event), maySee(event),
+                    !partsTransactions || batch.events.count < limit
+                {
                     batch.events.append(event)
                 }
+            }
+            if partsTransactions, batch.events.count == limit, let last = batch.events.last {
+                // Perhaps there is more of this transaction: the next batch finds out.
+                batch.next = last.cursor(cursor.history)
+                batch.hasMore = true
+                return batch
             }
             batch.next.advance(through: transaction.zxid)
             if transaction.zxid == cursor.zxid { batch.next.position = nil }

@@ -13,6 +13,9 @@ extension Gateway {
 
     /// `GET /v1/cluster`, at once and also without a quorum, or held until something changes.
     func readCluster(_ call: Call) throws(Problem) -> HTTPResponse? {
+        if Accept(call.headers).names("text/event-stream") {
+            return streamed(try ClusterStream.open(self, call), "text/event-stream", call)
+        }
         let condition = try ReadCondition(headers: call.headers)
         return try hold(call, ClusterWatch.kind, []) { occasion throws(Problem) in
             let response = try self.cluster(condition, call)

@@ -12,13 +12,68 @@ extension Gateway {
     func readEvents(_ call: Call) throws(Problem) -> HTTPResponse? {
         try call.refuseConditions()
         let limit = Int(try call.query.integer("limit", in: 1...Gateway.largestLimit) ?? 500)
-        let reader = EventReader(
+        var reader = EventReader(
             filter: try EventFilter(call.query), credentials: call.credentials, gateway: self,
             limit: limit)
+        let accept = Accept(call.headers)
+        if accept.names("text/event-stream") || accept.names("application/x-ndjson") {
+            reader.limit = EventStream.pieceLimit
+            reader.partsTransactions = true
+            return try accept.names("text/event-stream")
+                ? serverSentEvents(reader, call) : eventLines(reader, call)
+        }
         let start = try eventStart(call.query.text("since"))
         try checkServing()
         let polling = EventPolling(reader, start, call)
         return try whenReached(start, call) { () throws(Problem) in try polling.start() }
+    }
+
+    /// An `EventSource` gives up for good on anything but 200, so whatever is wrong with its cursor
+    /// is told in the stream, which opens without a quorum too.
+    private func serverSentEvents(
+        _ reader: EventReader, _ call: Call
+    ) throws(Problem) -> HTTPResponse {
+        var start: EventCursor?
+        var isReset = false
+        do throws(Problem) {
+            if let last = call.headers.values("Last-Event-ID").first {
+                start = try eventStart(String(decoding: last, as: UTF8.self))
+            } else if let since = try call.query.text("since"), since != "now" {
+                start = try eventStart(since)
+            }
+        } catch  where error.code == .cursorDiverged {
+            isReset = true
+        }
+        let stream = try EventStream.open(
+            .serverSentEvents, reader, from: start, isReset: isReset, call)
+        return streamed(stream, "text/event-stream", call)
+    }
+
+    private func eventLines(
+        _ reader: EventReader, _ call: Call
+    ) throws(Problem) -> HTTPResponse? {
+        let since = try call.query.text("since")
+        let start = since == nil || since == "now" ? nil : try eventStart(since)
+        try checkServing()
+        if let start, start.after < node.history.floor {
+            throw cursorExpired(floor: node.history.floor)
+        }
+        return try whenReached(start, call) { () throws(Problem) in
+            let stream = try EventStream.open(.lines, reader, from: start, isReset: false, call)
+            return self.streamed(stream, "application/x-ndjson", call)
+        }
+    }
+
+    /// An answer whose body goes on.
+    func streamed(
+        _ stream: HTTPBodyStream, _ type: StaticString, _ call: Call
+    ) -> HTTPResponse {
+        var headers = answerHeaders.make(
+            zxid: servedZxid, role: node.standing.role, request: call.requestID, isHeld: true)
+        headers.add("Content-Type", type)
+        // Proxies that gather an answer before they pass it on would hold the events back.
+        headers.add("X-Accel-Buffering", "no")
+        return HTTPResponse(status: 200, headers: headers, stream: stream)
     }
 
     /// Where to begin.
@@ -48,10 +103,10 @@ extension Gateway {
 
     /// Goes on once this node has applied what the cursor has seen on another.
     private func whenReached(
-        _ cursor: EventCursor, _ call: Call,
+        _ cursor: EventCursor?, _ call: Call,
         _ proceed: @escaping @Sendable () throws(Problem) -> HTTPResponse?
     ) throws(Problem) -> HTTPResponse? {
-        guard cursor.zxid > node.history.last else { return try proceed() }
+        guard let cursor, cursor.zxid > node.history.last else { return try proceed() }
         node.wait(for: cursor.zxid, timeout: options.requestTimeout) { outcome in
             self.complete(call) { () throws(Problem) in
                 guard outcome == .ready else { throw Problem(.nodeBehind) }

@@ -21,7 +21,7 @@ package final class Gateway: HTTPHandler {
     private let gate: BrowserGate
     private let crossOrigin: CrossOrigin
     let admin: AdminPolicy
-    private let answerHeaders: AnswerHeaders
+    let answerHeaders: AnswerHeaders
     private let names = RequestNames()
     private let server = Mutex<WeakServer>(WeakServer())
 

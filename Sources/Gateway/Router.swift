@@ -35,9 +35,6 @@ package struct RoutedRequest: Sendable {
                 ? Problem(.unimplemented, "The header \(name) is not built yet.")
                 : Problem(.badRequest, "The header \(name) means nothing here.")
         }
-        if case .cluster = route, Accept(head.headers).names("text/event-stream") {
-            throw Problem(.unimplemented, "Streams are not built yet.")
-        }
     }
 
     /// What the contract has below `/v1` and this version lacks.

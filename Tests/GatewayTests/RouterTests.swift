@@ -77,9 +77,6 @@ import Testing
             #expect(problem { try route(.put, "/v1/acl/a", (name, "k")) } == .badRequest)
             #expect(problem { try route(.get, "/v1/znodes/a", (name, "k")) } == .badRequest)
         }
-        #expect(
-            problem { try route(.get, "/v1/cluster", ("Accept", "text/event-stream")) }
-                == .unimplemented)
     }
 
     @Test(arguments: [
