@@ -12,6 +12,8 @@ struct Call: Sendable {
     let credentials: Credentials
     /// From a genuine `Aviary-Session`.
     let session: SessionID?
+    /// The lock that must be held for a write to be applied.
+    let fence: Fence?
     /// How long the request may be held; nil when it may not.
     let wait: WaitPreference?
     let client: Client
@@ -20,7 +22,9 @@ struct Call: Sendable {
     var headers: HTTPHeaders { request.headers }
     var identities: [Identity] { credentials.identities }
     /// As whom the replica is asked to write.
-    var caller: Caller { Caller(identities: identities, session: session) }
+    var caller: Caller {
+        Caller(identities: identities, session: session, fence: fence?.path)
+    }
 
     /// Refuses conditions where none is understood: to ignore one is to lose an update.
     func refuseConditions() throws(Problem) {

@@ -72,6 +72,7 @@ extension Gateway {
         _ refusal: WriteOutcome.Refusal, _ write: Write, _ kinds: [TransactionRequest.Kind],
         _ steps: [TransactionStep], _ call: Call
     ) -> Problem {
+        if refusal.reason == .fenceLost { return fenceLost(call.fence) }
         let failing = refusal.operationIndex ?? failingCondition(steps)
         guard let failing, steps.indices.contains(failing) else {
             return self.problem(.refused(refusal), write, call)

@@ -130,7 +130,7 @@ package final class Gateway: HTTPHandler {
         }
         return Call(
             request: request, route: routed.route, query: routed.query, requestID: requestID,
-            credentials: credentials, session: session,
+            credentials: credentials, session: session, fence: try Fence.parse(request.headers),
             wait: routed.route.mayBeHeld(request.method)
                 ? try WaitPreference.parse(
                     headers: request.headers, query: routed.query, maximum: options.maximumWait)
@@ -170,19 +170,27 @@ package final class Gateway: HTTPHandler {
         case (_, .options): return options(call)
         case (.znode(let path), .get), (.znode(let path), .head):
             return try readZnode(path, call)
-        case (.znode(let path), .put): return try putZnode(path, call)
-        case (.znode(let path), .post): return try createChild(of: path, call)
-        case (.znode(let path), _): return try deleteZnode(path, call)
+        case (.znode(let path), .put):
+            return try fenced(call) { () throws(Problem) in try self.putZnode(path, call) }
+        case (.znode(let path), .post):
+            return try fenced(call) { () throws(Problem) in try self.createChild(of: path, call) }
+        case (.znode(let path), _):
+            return try fenced(call) { () throws(Problem) in try self.deleteZnode(path, call) }
         case (.children(let path), _): return try readChildren(of: path, call)
         case (.acl(let path), .put): return try putACL(path, call)
         case (.acl(let path), _): return try readACL(path, call)
-        case (.transactions, _): return try transact(call)
+        case (.transactions, _):
+            return try fenced(call) { () throws(Problem) in try self.transact(call) }
         case (.reads, _): return try readSeveral(call)
         case (.sessions, .post): return try openSession(call)
         case (.sessions, _): return try listSessions(call)
         case (.session(let id), .delete): return try closeSession(id, call)
         case (.session(let id), _): return try readSession(id, call)
         case (.sessionKeepalive(let id), _): return try keepSessionAlive(id, call)
+        case (.contention(let kind, let path), .post): return try contend(kind, path, call)
+        case (.contention(let kind, let path), .delete):
+            return try leaveContention(kind, path, call)
+        case (.contention(let kind, let path), _): return try readContention(kind, path, call)
         case (.cluster, _): return try readCluster(call)
         case (.events, _): return try readEvents(call)
         case (.watchers, _): return try readWatchers(call)

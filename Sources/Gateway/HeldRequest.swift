@@ -42,12 +42,17 @@ final class HeldRequest: Sendable {
     private let gateway: Gateway
     private let call: Call
     private let attempt: Attempt
+    private let onLeave: (@Sendable () -> Void)?
     private let state = Mutex(State())
 
-    private init(_ call: Call, _ gateway: Gateway, _ attempt: @escaping Attempt) {
+    private init(
+        _ call: Call, _ gateway: Gateway, onLeave: (@Sendable () -> Void)?,
+        _ attempt: @escaping Attempt
+    ) {
         self.call = call
         self.gateway = gateway
         self.attempt = attempt
+        self.onLeave = onLeave
     }
 
     /// Begins to wait.
@@ -57,15 +62,16 @@ final class HeldRequest: Sendable {
     ///   - kind: What it is called in the list of those who wait.
     ///   - interests: What may make an attempt succeed.
     ///   - gateway: Whose call it is.
+    ///   - onLeave: Called when the client has left before there was an answer.
     ///   - attempt: Called here once more, since something may have changed since the last time,
     ///     and then after each change on the waits' queue.
     /// - Returns: The answer, if there is one by now.
     /// - Throws: `busy` when as many wait as may, and what the attempt does.
     static func begin(
         _ call: Call, _ kind: String, _ interests: [Interest], _ gateway: Gateway,
-        _ attempt: @escaping Attempt
+        onLeave: (@Sendable () -> Void)?, _ attempt: @escaping Attempt
     ) throws(Problem) -> HTTPResponse? {
-        let held = HeldRequest(call, gateway, attempt)
+        let held = HeldRequest(call, gateway, onLeave: onLeave, attempt)
         let id = gateway.node.waits.begin(
             WaitService.Description(
                 kind: kind, interests: interests, address: call.request.head.peerAddress,
@@ -113,7 +119,11 @@ final class HeldRequest: Sendable {
     /// The client has closed its side: one that only stopped sending still gets the answer of this
     /// moment, and nobody waits any longer.
     private func leave() {
-        gateway.node.waits.perform { self.answer(.last(quietThrough: nil)) }
+        gateway.node.waits.perform {
+            if self.state.withLock({ $0.isAnswered }) { return }
+            self.onLeave?()
+            self.answer(.last(quietThrough: nil))
+        }
     }
 
     private func answer(_ occasion: Occasion) {
@@ -137,15 +147,17 @@ extension Gateway {
     ///   - call: With or without a wait.
     ///   - kind: What it is called in the list of those who wait.
     ///   - interests: What may make an attempt succeed.
+    ///   - onLeave: Called when the client has left before there was an answer.
     ///   - attempt: Reads the served state; called on several threads, never at the same time as
     ///     an answer is sent.
     /// - Returns: The answer, or nil when it comes later.
     /// - Throws: What the attempt does, and `busy`.
     func hold(
-        _ call: Call, _ kind: String, _ interests: [Interest], _ attempt: @escaping Attempt
+        _ call: Call, _ kind: String, _ interests: [Interest],
+        onLeave: (@Sendable () -> Void)? = nil, _ attempt: @escaping Attempt
     ) throws(Problem) -> HTTPResponse? {
         let occasion = call.wait == nil ? Occasion.last(quietThrough: nil) : .arrival
         if let response = try attempt(occasion) { return response }
-        return try HeldRequest.begin(call, kind, interests, self, attempt)
+        return try HeldRequest.begin(call, kind, interests, self, onLeave: onLeave, attempt)
     }
 }

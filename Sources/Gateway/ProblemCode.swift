@@ -20,6 +20,8 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case ephemeralParent = "ephemeral-parent"
     case modeMismatch = "mode-mismatch"
     case contended
+    case held
+    case fenceLost = "fence-lost"
     case failedDependency = "failed-dependency"
     case sessionExpired = "session-expired"
     case zxidDiverged = "zxid-diverged"
@@ -143,6 +145,18 @@ extension ProblemCode {
                 status: 409, title: "Too much contention",
                 explanation: "Others changed the same znodes each time this was tried.",
                 isRetryable: true)
+        case .held:
+            Entry(
+                status: 409, title: "Held by somebody else",
+                explanation: "The lock is held, and the request was not to queue for it.",
+                isRetryable: true)
+        case .fenceLost:
+            Entry(
+                status: 412, title: "Lock not held",
+                explanation: """
+                    The contender that Aviary-Fence names does not hold the lock, or no longer. \
+                    Nothing was written.
+                    """)
         case .failedDependency:
             Entry(
                 status: 424, title: "Another operation failed",

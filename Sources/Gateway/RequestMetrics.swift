@@ -19,7 +19,7 @@ final class RequestMetrics: Sendable {
     static let routes = [
         "none", "znodes", "children", "acl", "transactions", "reads", "sessions", "session",
         "keepalive", "cluster", "node", "metrics", "livez", "readyz", "openapi", "problems",
-        "events", "watchers",
+        "events", "watchers", "locks", "elections",
     ]
     static let methods = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "other"]
     static let statuses =
@@ -155,6 +155,8 @@ extension Route {
         case .problem: 15
         case .events: 16
         case .watchers: 17
+        case .contention(.lock, _): 18
+        case .contention(.election, _): 19
         }
     }
 }

@@ -11,6 +11,7 @@ package enum Route: Equatable, Sendable {
     case sessions
     case session(SessionID)
     case sessionKeepalive(SessionID)
+    case contention(ContentionKind, ZnodePath)
     case events
     case watchers
     case cluster
@@ -27,6 +28,7 @@ extension Route {
     package var methods: [HTTPMethod] {
         switch self {
         case .znode: [.get, .put, .post, .delete]
+        case .contention: [.get, .post, .delete]
         case .acl: [.get, .put]
         case .transactions, .reads, .sessionKeepalive: [.post]
         case .sessions: [.get, .post]
@@ -63,6 +65,8 @@ extension Route {
         case (.acl, .put): (["version"], [])
         case (.acl, _): (["consistency", "wait"], [])
         case (.reads, _): (["consistency"], [])
+        case (.contention, .get), (.contention, .head): (["consistency", "wait"], [])
+        case (.contention, .post): (["wait"], [])
         case (.cluster, _): (["wait"], [])
         case (.events, _): (["path", "scope", "types", "since", "limit", "include", "wait"], [])
         case (.livez, _), (.readyz, _): (["verbose"], [])
@@ -79,6 +83,7 @@ extension Route {
     func mayBeHeld(_ method: HTTPMethod) -> Bool {
         switch self {
         case .znode, .children, .acl, .cluster, .events: method == .get || method == .head
+        case .contention: method != .delete
         default: false
         }
     }

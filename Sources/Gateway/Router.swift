@@ -31,15 +31,18 @@ package struct RoutedRequest: Sendable {
     private static func checkHeaders(_ head: HTTPRequestHead, _ route: Route) throws(Problem) {
         for name: StaticString in ["Idempotency-Key", "Aviary-Fence"]
         where head.headers.contains(name) {
-            throw route.takesWriteHeaders(head.method)
-                ? Problem(.unimplemented, "The header \(name) is not built yet.")
-                : Problem(.badRequest, "The header \(name) means nothing here.")
+            guard route.takesWriteHeaders(head.method) else {
+                throw Problem(.badRequest, "The header \(name) means nothing here.")
+            }
+        }
+        if head.headers.contains("Idempotency-Key") {
+            throw Problem(.unimplemented, "The header Idempotency-Key is not built yet.")
         }
     }
 
     /// What the contract has below `/v1` and this version lacks.
     private static let unbuilt = [
-        "tree", "locks", "elections", "outcomes", "recovery", "history",
+        "tree", "outcomes", "recovery", "history",
         "rollbacks", "snapshots", "restore",
     ]
 
@@ -70,6 +73,8 @@ package struct RoutedRequest: Sendable {
         case "znodes": return .znode(try ZnodePath(percentEncoded: rest))
         case "children": return .children(try ZnodePath(percentEncoded: rest))
         case "acl": return .acl(try ZnodePath(percentEncoded: rest))
+        case "locks": return .contention(.lock, try ZnodePath(percentEncoded: rest))
+        case "elections": return .contention(.election, try ZnodePath(percentEncoded: rest))
         case "sessions": return try sessionRoute(rest)
         case _ where unbuilt.contains(name):
             throw Problem(.unimplemented, "/v1/\(name) is not built yet.")

@@ -9,10 +9,11 @@ extension Gateway {
     /// - Parameters:
     ///   - write: What to do.
     ///   - call: Who asks, and for what.
-    ///   - answer: Makes the answer once it is committed, on the node's thread.
+    ///   - answer: Makes the answer once it is committed, on the node's thread; nil when it holds
+    ///     the request.
     func submit(
         _ write: Write, _ call: Call,
-        answer: @escaping @Sendable (WriteOutcome.Committed) throws(Problem) -> HTTPResponse
+        answer: @escaping @Sendable (WriteOutcome.Committed) throws(Problem) -> HTTPResponse?
     ) {
         let submitted = ContinuousClock.now
         node.submit(write, call.caller, timeout: options.requestTimeout) { outcome in
@@ -63,6 +64,8 @@ extension Gateway {
             return Problem(.contended, path: path)
         case .sessionExpired:
             return Problem(.sessionExpired)
+        case .fenceLost:
+            return fenceLost(call.fence)
         case .needsAviaryLeader:
             return Problem(.needsAviaryLeader, path: path)
         }

@@ -45,7 +45,7 @@ extension Replica {
             tree: served.view(), leaderTakesGuards: isAviaryLeading)
         let compiled: RequestCompiler.Compiled
         do throws(RequestCompiler.Failure) {
-            compiled = try compiler.compile(write.write)
+            compiled = try compiler.compile(write.write).fenced(by: write.caller.fence)
         } catch {
             guard !write.viewIsFresh else { return refuse(write, error) }
             // Another node may have acknowledged what this one has not applied yet.
@@ -192,6 +192,10 @@ extension Replica {
         default:
             break
         }
+        let failing = result.results.firstIndex { $0.code == result.error } ?? 0
+        if failing == 0, compiled.isFenced, result.error == .noNode {
+            return complete(write, .fenceLost, result)
+        }
         // The failed transaction is applied here, so this view is at least as new as the leader's
         // when it refused.
         let tree = served.view()
@@ -204,7 +208,6 @@ extension Replica {
             retry.sentIn = nil
             return dispatch(retry, now)
         }
-        let failing = result.results.firstIndex { $0.code == result.error } ?? 0
         let named = compiled.indices.map { indices in
             indices.firstIndex { $0 >= failing } ?? 0
         }

@@ -19,6 +19,24 @@ package struct RequestCompiler: Sendable {
         var indices: [Int]?
         var isCreation = false
         var usesVersionCheck = false
+        /// Its first operation checks that a znode is there.
+        var isFenced = false
+
+        /// The same, applied only if a znode is there.
+        func fenced(by znode: ZnodePath?) -> Compiled {
+            guard let znode else { return self }
+            var fenced = self
+            fenced.isFenced = true
+            let check = Operation.check(path: znode, version: -1)
+            if case .multi(let operations) = operation {
+                fenced.operation = .multi([check] + operations)
+                fenced.indices = (indices ?? Array(operations.indices)).map { $0 + 1 }
+            } else {
+                fenced.operation = .multi([check, operation])
+                fenced.indices = [1]
+            }
+            return fenced
+        }
     }
 
     package enum Failure: Error, Equatable, Sendable {

@@ -7,10 +7,15 @@ package struct Caller: Sendable {
     package var identities: [Identity]
     /// The client's own session, where a write carries one; otherwise this node's.
     package var session: SessionID?
+    /// A znode that must be there for a write to be applied, checked in the same transaction.
+    package var fence: ZnodePath?
 
-    package init(identities: [Identity], session: SessionID? = nil) {
+    package init(
+        identities: [Identity], session: SessionID? = nil, fence: ZnodePath? = nil
+    ) {
         self.identities = identities
         self.session = session
+        self.fence = fence
     }
 }
 
@@ -138,6 +143,8 @@ package enum WriteOutcome: Sendable {
         /// Other writers kept changing what this one depends on.
         case contended
         case sessionExpired
+        /// The znode that had to be there is not.
+        case fenceLost
         /// The guard that it needs exists only under an Aviary leader.
         case needsAviaryLeader
     }
