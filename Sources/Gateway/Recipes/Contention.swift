@@ -31,10 +31,11 @@ struct Contention: Sendable {
     /// In the order in which they came.
     let contenders: [Contender]
 
+    /// Nil when there is no such znode.
+    ///
     /// - Parameters:
     ///   - path: Of the lock or election.
     ///   - tree: The committed state.
-    /// - Returns: Nil when there is no such znode.
     init?(at path: ZnodePath, in tree: borrowing DataTree) {
         guard let parent = tree.find(path) else { return nil }
         var found: [Contender] = []

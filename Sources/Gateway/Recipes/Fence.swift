@@ -40,6 +40,7 @@ extension Gateway {
     /// - Parameters:
     ///   - call: With or without a fence.
     ///   - proceed: Sends the write.
+    /// - Returns: The answer, or nil when it comes later.
     /// - Throws: What the header's form deserves.
     func fenced(
         _ call: Call, _ proceed: @escaping @Sendable () throws(Problem) -> HTTPResponse?
