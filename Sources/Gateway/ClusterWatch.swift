@@ -7,10 +7,11 @@ final class ClusterWatch: Sendable {
     /// What those who wait for it are called.
     static let kind = "cluster"
 
-    private static let interval = Duration.milliseconds(200)
+    private static let pause = Duration.milliseconds(200)
 
     private let waits: WaitService
-    private let task = Mutex<Task<Void, Never>?>(nil)
+    private let task = PeriodicTask()
+    private let last = Mutex<EntityTag?>(nil)
 
     init(waits: WaitService) {
         self.waits = waits
@@ -18,28 +19,18 @@ final class ClusterWatch: Sendable {
 
     /// - Parameter tag: Changes with the picture; nil when there is none any more.
     func start(_ tag: @escaping @Sendable () -> EntityTag?) {
-        let watching = Task { [waits] in
-            var last: EntityTag?
-            while let current = tag() {
-                if current != last { waits.poke(ClusterWatch.kind) }
-                last = current
-                do {
-                    try await Task.sleep(for: ClusterWatch.interval)
-                } catch {
-                    return
-                }
+        task.start(pause: ClusterWatch.pause) { [weak self] in
+            guard let self, let current = tag() else { return false }
+            let isNew = self.last.withLock { last in
+                defer { last = current }
+                return last != current
             }
+            if isNew { self.waits.poke(ClusterWatch.kind) }
+            return true
         }
-        task.withLock { $0 = watching }
     }
 
-    /// Returns when nothing is looked at any more.
     func stop() async {
-        let watching = task.withLock { task in
-            defer { task = nil }
-            return task
-        }
-        watching?.cancel()
-        await watching?.value
+        await task.stop()
     }
 }

@@ -120,19 +120,27 @@ extension Gateway {
 
     // MARK: Asking the others
 
+    /// Where the other members publish that they are reached, as `host:port`.
+    func memberAddresses() -> [PeerID: String] {
+        var addresses: [PeerID: String] = [:]
+        let announcements = node.served.read { Gateway.announcements(in: $0) }
+        for (id, announcement) in announcements where id != node.id {
+            addresses[id] = reachable(announcement.http, id)
+        }
+        return addresses
+    }
+
     /// Begins to ask the other members how they are.
     package func start() {
         clusterWatch.start { [weak self] in self?.clusterView().tag }
+        historyCompletion.start(pause: .seconds(1)) { [weak self] in
+            await self?.completeHistory()
+            return self != nil
+        }
         let known = LastKnown()
         peers.start(
             addresses: { [weak self] in
-                guard let self else { return [:] }
-                var addresses: [PeerID: String] = [:]
-                let announcements = self.node.served.read { Gateway.announcements(in: $0) }
-                for (id, announcement) in announcements where id != self.node.id {
-                    addresses[id] = self.reachable(announcement.http, id)
-                }
-                return known.merge(addresses)
+                self.map { known.merge($0.memberAddresses()) } ?? [:]
             },
             isInHurry: { [weak self] in
                 self.map { known.isUnsettled($0.node.standing.role) } ?? false
@@ -141,6 +149,7 @@ extension Gateway {
 
     package func stop() async {
         await clusterWatch.stop()
+        await historyCompletion.stop()
         await peers.stop()
     }
 }

@@ -55,9 +55,6 @@ extension Gateway {
         let since = try call.query.text("since")
         let start = since == nil || since == "now" ? nil : try eventStart(since)
         try checkServing()
-        if let start, start.after < node.history.floor {
-            throw cursorExpired(floor: node.history.floor)
-        }
         return try whenReached(start, call) { () throws(Problem) in
             let stream = try EventStream.open(.lines, reader, from: start, isReset: false, call)
             return self.streamed(stream, "application/x-ndjson", call)
@@ -106,7 +103,12 @@ extension Gateway {
         _ cursor: EventCursor?, _ call: Call,
         _ proceed: @escaping @Sendable () throws(Problem) -> HTTPResponse?
     ) throws(Problem) -> HTTPResponse? {
-        guard let cursor, cursor.zxid > node.history.last else { return try proceed() }
+        guard let cursor else { return try proceed() }
+        if cursor.after < node.history.floor {
+            waitForHistory(cursor, call, proceed)
+            return nil
+        }
+        guard cursor.zxid > node.history.last else { return try proceed() }
         node.wait(for: cursor.zxid, timeout: options.requestTimeout) { outcome in
             self.complete(call) { () throws(Problem) in
                 guard outcome == .ready else { throw Problem(.nodeBehind) }
@@ -116,12 +118,52 @@ extension Gateway {
         return nil
     }
 
+    /// Goes on when this node has closed a hole, or elsewhere. Shortly after a start it does not
+    /// know yet whether others have what it lacks.
+    private func waitForHistory(
+        _ cursor: EventCursor, _ call: Call,
+        _ proceed: @escaping @Sendable () throws(Problem) -> HTTPResponse?
+    ) {
+        let deadline = ContinuousClock.now + options.requestTimeout
+        Task {
+            while cursor.after < node.history.floor, memberReachingBack(to: cursor.after) == nil,
+                !haveAllMembersBeenAsked, ContinuousClock.now < deadline
+            {
+                do {
+                    try await Task.sleep(for: .milliseconds(50))
+                } catch {
+                    break
+                }
+            }
+            node.waits.perform {
+                self.complete(call) { () throws(Problem) in
+                    guard cursor.after < self.node.history.floor else { return try proceed() }
+                    return try self.elsewhere(cursor, call)
+                }
+            }
+        }
+    }
+
+    /// 307 to a member that reaches back further than this one.
+    ///
+    /// - Throws: `cursor-expired` when there is none.
+    func elsewhere(_ cursor: EventCursor, _ call: Call) throws(Problem) -> HTTPResponse {
+        guard let address = memberReachingBack(to: cursor.after) else {
+            throw cursorExpired()
+        }
+        var headers = headers(call, zxid: servedZxid)
+        let query = call.request.head.rawQuery.map { String(decoding: $0, as: UTF8.self) } ?? ""
+        headers.add("Location", "http://\(address)/v1/events?\(query)")
+        return HTTPResponse(status: 307, headers: headers)
+    }
+
     /// 410 with what this node has.
-    func cursorExpired(floor: Zxid) -> Problem {
+    private func cursorExpired() -> Problem {
         var problem = Problem(.cursorExpired)
         problem.members = [
             .init(
-                name: "oldest", value: .text(EventCursor(floor, history: historyName).text)),
+                name: "oldest",
+                value: .text(EventCursor(node.history.floor, history: historyName).text)),
             .init(
                 name: "current",
                 value: .text(EventCursor(node.history.last, history: historyName).text)),
@@ -223,8 +265,8 @@ private final class EventPolling: Sendable {
                 // It fell that far back while it waited: the client asks again from there.
                 return gateway.events(
                     EventBatch(next: start, hasMore: true), reader.filter, call)
-            case .expired(let floor):
-                throw gateway.cursorExpired(floor: floor)
+            case .expired:
+                return try gateway.elsewhere(start, call)
             }
         }
     }

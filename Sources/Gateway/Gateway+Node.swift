@@ -1,4 +1,5 @@
 import HTTPServer
+import History
 import Jute
 import Node
 import Replica
@@ -51,6 +52,11 @@ extension Gateway {
         json.integer(znodes)
         json.key("dataBytes")
         json.integer(dataBytes)
+        json.key("history")
+        json.object { json in
+            json.key("oldest")
+            json.zxid(node.history.floor)
+        }
         json.key("disk")
         json.disk(disk)
         json.key("alarms")

@@ -17,6 +17,7 @@ package final class Gateway: HTTPHandler {
     let metrics = RequestMetrics()
     let peers: PeerPoller
     let clusterWatch: ClusterWatch
+    let historyCompletion = PeriodicTask()
     let startedAt = ContinuousClock.now
     private let gate: BrowserGate
     private let crossOrigin: CrossOrigin
@@ -194,6 +195,7 @@ package final class Gateway: HTTPHandler {
         case (.cluster, _): return try readCluster(call)
         case (.events, _): return try readEvents(call)
         case (.watchers, _): return try readWatchers(call)
+        case (.peerHistory, _): return try exportHistory(call)
         case (.node, _): return readNode(call)
         case (.metrics, _): return readMetrics(call)
         case (.livez, _): return try live(call)

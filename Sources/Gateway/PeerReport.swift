@@ -9,6 +9,8 @@ struct PeerReport: Equatable, Sendable {
     var isSynchronized: Bool
     var version: String
     var alarms: [String]
+    /// It has every event behind it.
+    var historyFloor: Zxid?
 
     private static let roles: Set<String> = ["leader", "follower", "observer", "looking"]
     private static let phases: Set<String> = [
@@ -37,6 +39,9 @@ struct PeerReport: Equatable, Sendable {
         self.isSynchronized = isSynchronized
         self.version = version
         self.alarms = alarms.compactMap(\.text)
+        if case .object(let history)? = object["history"] {
+            historyFloor = history["oldest"]?.text.flatMap(Zxid.init(parsing:))
+        }
     }
 }
 

@@ -20,6 +20,7 @@ final class RequestMetrics: Sendable {
         "none", "znodes", "children", "acl", "transactions", "reads", "sessions", "session",
         "keepalive", "cluster", "node", "metrics", "livez", "readyz", "openapi", "problems",
         "events", "watchers", "locks", "elections",
+        "peer-history",
     ]
     static let methods = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "other"]
     static let statuses =
@@ -157,6 +158,7 @@ extension Route {
         case .watchers: 17
         case .contention(.lock, _): 18
         case .contention(.election, _): 19
+        case .peerHistory: 20
         }
     }
 }

@@ -14,6 +14,8 @@ package enum Route: Equatable, Sendable {
     case contention(ContentionKind, ZnodePath)
     case events
     case watchers
+    /// What members give each other of their histories.
+    case peerHistory
     case cluster
     case node
     case metrics
@@ -33,7 +35,8 @@ extension Route {
         case .transactions, .reads, .sessionKeepalive: [.post]
         case .sessions: [.get, .post]
         case .session: [.get, .delete]
-        case .children, .events, .watchers, .cluster, .node, .metrics, .livez, .readyz, .openapi,
+        case .children, .events, .watchers, .peerHistory, .cluster, .node, .metrics, .livez,
+            .readyz, .openapi,
             .problem:
             [.get]
         }
@@ -69,6 +72,7 @@ extension Route {
         case (.contention, .post): (["wait"], [])
         case (.cluster, _): (["wait"], [])
         case (.events, _): (["path", "scope", "types", "since", "limit", "include", "wait"], [])
+        case (.peerHistory, _): (["after", "through"], [])
         case (.livez, _), (.readyz, _): (["verbose"], [])
         default: ([], [])
         }

@@ -93,6 +93,7 @@ package struct RoutedRequest: Sendable {
         case "cluster" where rest.isEmpty: return .cluster
         case "events" where rest.isEmpty: return .events
         case "watchers" where rest.isEmpty: return .watchers
+        case "peer" where rest.elementsEqual("/history".utf8): return .peerHistory
         case "node" where rest.isEmpty: return .node
         case "openapi.json" where rest.isEmpty: return .openapi
         default: break

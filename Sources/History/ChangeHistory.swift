@@ -41,6 +41,8 @@ package final class ChangeHistory: Sendable {
         var hasFailed = false
         /// A hole in front of what is in memory, which the files do not know of yet.
         var restartsAt: Zxid?
+        /// What lies before `floor` was never here, or was lost: others may have it.
+        var hasHole = false
     }
 
     private let state: Mutex<State>
@@ -93,12 +95,12 @@ package final class ChangeHistory: Sendable {
             state = Mutex(
                 State(
                     base: files.last, last: files.last, visible: snapshot, floor: floor,
-                    written: files.last))
+                    written: files.last, hasHole: files.olderEnd != nil))
         } else {
             state = Mutex(
                 State(
                     base: snapshot, last: snapshot, visible: snapshot, floor: snapshot,
-                    written: snapshot, restartsAt: snapshot))
+                    written: snapshot, restartsAt: snapshot, hasHole: snapshot > .zero))
         }
     }
 
@@ -137,6 +139,7 @@ package final class ChangeHistory: Sendable {
             state.floor = zxid
             state.written = zxid
             state.restartsAt = zxid
+            state.hasHole = zxid > .zero
             defer { state.isWriterBusy = true }
             return !state.isWriterBusy
         }
@@ -156,6 +159,7 @@ package final class ChangeHistory: Sendable {
                 state.floor = first.zxid
                 state.written = first.zxid
                 state.restartsAt = first.zxid
+                state.hasHole = true
             }
         }
     }
@@ -196,6 +200,7 @@ package final class ChangeHistory: Sendable {
             state.floor = state.base
             state.written = state.base
             state.restartsAt = state.base
+            state.hasHole = true
             state.isWriterBusy = false
             defer { state.hasFailed = true }
             return !state.hasFailed
@@ -228,10 +233,65 @@ package final class ChangeHistory: Sendable {
                 let floor = files.files.floor
                 state.withLock { state in
                     // A failed file has its floor in memory.
-                    if let floor, floor > state.floor, floor <= state.base { state.floor = floor }
+                    if let floor, floor > state.floor, floor <= state.base {
+                        state.floor = floor
+                        state.hasHole = false
+                    }
                 }
             } catch {
                 logger.error("old history cannot be removed: \(error)")
+            }
+        }
+    }
+
+    // MARK: Closing a hole
+
+    /// Where the hole in front of everything ends; nil without one.
+    var holeEnd: Zxid? { state.withLock { $0.hasHole ? $0.floor : nil } }
+
+    /// Where what lies before the hole ends.
+    var olderEnd: Zxid? { writer.sync { files.files.olderEnd } }
+
+    /// Takes a piece of what is missing. Blocks the calling thread.
+    ///
+    /// - Parameters:
+    ///   - hole: As it was when the first piece was asked for.
+    ///   - bytes: As another member exported it.
+    ///   - zxid: Where it begins: where the piece before it ended.
+    /// - Returns: Where it ends; nil when it is of no use.
+    package func fill(_ hole: Hole, with bytes: [UInt8], after zxid: Zxid) -> Zxid? {
+        writer.sync {
+            do throws(StorageError) {
+                guard holeEnd == hole.through else { return nil }
+                return try files.files.keepFetched(bytes, after: zxid, through: hole.through)
+            } catch {
+                logger.error("the history cannot be completed: \(error)")
+                return nil
+            }
+        }
+    }
+
+    /// Ends filling a hole: all of it came, and is offered from now on, or it is given up.
+    ///
+    /// - Parameters:
+    ///   - hole: As it was when the first piece was asked for.
+    ///   - isComplete: Whether the last piece ended where the hole does.
+    package func finishFilling(_ hole: Hole, isComplete: Bool) {
+        writer.sync {
+            do throws(StorageError) {
+                guard isComplete, holeEnd == hole.through else {
+                    return try files.files.discardFetched()
+                }
+                try files.files.adoptFetched()
+                files.publish()
+                guard let floor = files.files.floor else { return }
+                state.withLock { state in
+                    state.floor = floor
+                    state.hasHole = false
+                }
+                logger.info("the history reaches back to \(floor) again")
+            } catch {
+                logger.error("the history cannot be completed: \(error)")
             }
         }
     }
@@ -303,6 +363,7 @@ package final class ChangeHistory: Sendable {
         logger.error("part of the history is lost: \(error)")
         let floor = state.withLock { state in
             state.floor = max(state.floor, next?.base ?? state.base)
+            state.hasHole = true
             return state.floor
         }
         return .gone(floor: floor)

@@ -15,6 +15,11 @@ package final class HistoryFiles {
     private let segmentBytes: Int
     /// The oldest first, each beginning where the one before it ends.
     private(set) var segments: [HistorySegment] = []
+    /// What lies before a hole, which another member may help to close.
+    private(set) var older: [HistorySegment] = []
+    /// Where that ends.
+    private(set) var olderEnd: Zxid?
+    private var fetched: [HistorySegment] = []
     private var file: (any DiskFile)?
     private var size = 0
     /// Complete through here.
@@ -34,6 +39,10 @@ package final class HistoryFiles {
         self.folder = folder
         self.segmentBytes = segmentBytes
         try disk.makeDirectory(folder)
+        // A hole that was being closed is closed anew.
+        for name in try disk.names(in: folder) where HistorySegment.isFetched(name) {
+            try disk.remove("\(folder)/\(name)")
+        }
         let found = try disk.names(in: folder)
             .compactMap { HistorySegment(fileName: $0, in: folder) }
             .sorted { $0.base < $1.base }
@@ -45,11 +54,26 @@ package final class HistoryFiles {
         self.file = file
         size = content.validBytes
         last = content.last
-        segments = [newest]
-        for segment in found.dropLast().reversed() {
-            guard try segment.ends(at: segments[0].base, on: disk) else { break }
-            segments.insert(segment, at: 0)
+        var rest = found.dropLast()
+        segments = try HistoryFiles.chain(endingWith: newest, &rest, on: disk)
+        guard let last = rest.popLast(),
+            let end = try last.read(from: disk, keeping: { _ in false })?.last
+        else { return }
+        older = try HistoryFiles.chain(endingWith: last, &rest, on: disk)
+        olderEnd = end
+    }
+
+    /// Takes the files in front of `last` as far as there is no hole between them.
+    private static func chain(
+        endingWith last: HistorySegment, _ rest: inout ArraySlice<HistorySegment>,
+        on disk: any Disk
+    ) throws(StorageError) -> [HistorySegment] {
+        var chain = [last]
+        while let segment = rest.last, try segment.ends(at: chain[0].base, on: disk) {
+            chain.insert(segment, at: 0)
+            rest.removeLast()
         }
+        return chain
     }
 
     /// Everything after it is here, without a hole; nil when nothing is.
@@ -59,7 +83,18 @@ package final class HistoryFiles {
 
     /// Begins anew behind a hole: what was held before stays on the disk and is not offered.
     func restart(at zxid: Zxid) throws(StorageError) {
+        try discardFetched()
+        if !segments.isEmpty {
+            try finish()
+            older = segments
+            olderEnd = last
+        }
         segments = []
+        older.removeAll { $0.base >= zxid }
+        if older.isEmpty || olderEnd ?? zxid > zxid {
+            older = []
+            olderEnd = nil
+        }
         // A start takes the highest base for the newest file.
         for name in try disk.names(in: folder) {
             guard let segment = HistorySegment(fileName: name, in: folder), segment.base >= zxid
@@ -131,17 +166,21 @@ package final class HistoryFiles {
     /// - Throws: `.disk`.
     func purge(_ policy: RetentionPolicy, now: Duration) throws(StorageError) {
         var sizes: [Int] = []
-        for segment in segments { sizes.append(try disk.open(segment.path, .read).size()) }
-        var total = sizes.reduce(0, +)
-        while segments.count > 2 {
-            let age = now - (try disk.modificationTime(of: segments[0].path))
-            guard age > policy.historyTime || total > policy.historyBytes else { break }
-            try disk.remove(segments[0].path)
-            total -= sizes.removeFirst()
-            segments.removeFirst()
+        for segment in older + segments {
+            sizes.append(try disk.open(segment.path, .read).size())
         }
-        // What lies before a hole is of no more use to anybody.
-        let kept = Set(segments.map(\.path))
+        var total = sizes.reduce(0, +)
+        while segments.count > 2 || !older.isEmpty {
+            let oldest = older.first ?? segments[0]
+            let age = now - (try disk.modificationTime(of: oldest.path))
+            guard age > policy.historyTime || total > policy.historyBytes else { break }
+            try disk.remove(oldest.path)
+            total -= sizes.removeFirst()
+            if older.isEmpty { segments.removeFirst() } else { older.removeFirst() }
+            if older.isEmpty { olderEnd = nil }
+        }
+        // What lies before a second hole is of no more use to anybody.
+        let kept = Set((older + segments).map(\.path))
         for name in try disk.names(in: folder) {
             guard let segment = HistorySegment(fileName: name, in: folder),
                 !kept.contains(segment.path)
@@ -149,5 +188,56 @@ package final class HistoryFiles {
             try disk.remove(segment.path)
         }
         try disk.syncDirectory(folder)
+    }
+
+    // MARK: Closing a hole
+
+    /// Keeps a part of what is missing, which another member has sent.
+    ///
+    /// - Parameters:
+    ///   - bytes: As one of our files holds them.
+    ///   - base: Where it begins: where the part before it ends.
+    ///   - limit: Where the hole ends.
+    /// - Returns: Where it ends; nil for bytes that are no such part, which are thrown away.
+    /// - Throws: `.disk`.
+    func keepFetched(
+        _ bytes: [UInt8], after base: Zxid, through limit: Zxid
+    ) throws(StorageError) -> Zxid? {
+        let segment = HistorySegment(fetchedAfter: base, in: folder)
+        guard let content = segment.content(of: bytes, keeping: { _ in false }), content.isWhole,
+            content.last > base, content.last <= limit
+        else { return nil }
+        var whole = bytes
+        HistorySegment.append(mark: content.last, to: &whole)
+        let file = try disk.open(segment.path, .replace)
+        try file.write(whole, at: 0)
+        try file.sync()
+        fetched.append(segment)
+        return content.last
+    }
+
+    func discardFetched() throws(StorageError) {
+        for segment in fetched { try disk.remove(segment.path) }
+        fetched = []
+    }
+
+    /// The parts reach from their first base to the first file: they become part of the history,
+    /// and so does what lies before the hole, if they reach it.
+    func adoptFetched() throws(StorageError) {
+        var adopted: [HistorySegment] = []
+        // The newest first: after a crash what is there has no hole.
+        for segment in fetched.reversed() {
+            let own = HistorySegment(base: segment.base, in: folder)
+            try disk.rename(segment.path, to: own.path)
+            adopted.insert(own, at: 0)
+        }
+        try disk.syncDirectory(folder)
+        fetched = []
+        segments = adopted + segments
+        if let first = segments.first, olderEnd == first.base {
+            segments = older + segments
+            older = []
+            olderEnd = nil
+        }
     }
 }

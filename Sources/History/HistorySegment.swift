@@ -26,11 +26,20 @@ struct HistorySegment: Sendable {
     }
 
     private static let prefix = "events."
+    private static let fetchedPrefix = "fetched."
 
     init(base: Zxid, in folder: String) {
         self.base = base
         path = "\(folder)/\(HistorySegment.prefix)\(base)"
     }
+
+    /// One that came from another member and is not part of the history yet.
+    init(fetchedAfter base: Zxid, in folder: String) {
+        self.base = base
+        path = "\(folder)/\(HistorySegment.fetchedPrefix)\(base)"
+    }
+
+    static func isFetched(_ fileName: String) -> Bool { fileName.hasPrefix(fetchedPrefix) }
 
     /// Nil for the name of anything that is no segment.
     init?(fileName: String, in folder: String) {
@@ -94,20 +103,24 @@ struct HistorySegment: Sendable {
     func read(
         from disk: any Disk, keeping keeps: (Zxid) -> Bool
     ) throws(StorageError) -> Content? {
-        guard let bytes = try disk.content(of: path),
-            bytes.starts(with: header)
-        else { return nil }
+        guard let bytes = try disk.content(of: path) else { return nil }
+        return content(of: bytes, keeping: keeps)
+    }
+
+    /// What the bytes of such a file hold; nil without a header of ours.
+    func content(of bytes: [UInt8], keeping keeps: (Zxid) -> Bool) -> Content? {
+        guard bytes.starts(with: header) else { return nil }
         var content = Content(
             last: base, validBytes: HistorySegment.headerSize, isWhole: false)
         var index = HistorySegment.headerSize
         while index < bytes.count {
             guard let payload = HistorySegment.payload(in: bytes, at: index),
                 HistorySegment.take(payload, in: bytes, into: &content, keeps)
-            else { return content }
+            else { break }
             index = payload.upperBound
             content.validBytes = index
         }
-        content.isWhole = true
+        content.isWhole = content.validBytes == bytes.count
         return content
     }
 

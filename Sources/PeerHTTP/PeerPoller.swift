@@ -54,7 +54,7 @@ package final class PeerPoller: Sendable {
                     let interval = isInHurry() ? PeerPoller.tick : PeerPoller.calmInterval
                     for (peer, address) in self.due(addresses(), interval) {
                         group.addTask {
-                            self.ended(peer, await PeerRequest.get(path, from: address))
+                            self.ended(peer, await PeerRequest(path).get(from: address))
                         }
                     }
                     do {

@@ -3,32 +3,41 @@ import NIOHTTP1
 import NIOPosix
 
 /// One GET from another member, on a connection of its own.
-enum PeerRequest {
+package struct PeerRequest: Sendable {
     private static let connectTimeout = TimeAmount.milliseconds(500)
-    private static let timeout = TimeAmount.seconds(1)
 
-    /// Asks and waits for at most a second.
+    /// Path and query of the resource.
+    package var target: String
+    package var headers: [(name: String, value: String)] = []
+    /// How long to wait for all of the answer.
+    package var timeout = Duration.seconds(1)
+    /// A longer body is no answer.
+    package var largestBody = 256 << 10
+
+    package init(_ target: String) {
+        self.target = target
+    }
+
+    /// Asks once.
     ///
-    /// - Parameters:
-    ///   - path: Of the resource.
-    ///   - address: `host:port`, an IPv6 address in brackets.
+    /// - Parameter address: `host:port`, an IPv6 address in brackets.
     /// - Returns: The body of a 200, or nil for every other answer and for none: that a member
     ///   does not answer is what its asker wants to know.
-    static func get(_ path: String, from address: String) async -> [UInt8]? {
-        guard let (host, port) = split(address) else { return nil }
+    package func get(from address: String) async -> [UInt8]? {
+        guard let (host, port) = PeerRequest.split(address) else { return nil }
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let answer = loop.makePromise(of: [UInt8]?.self)
         let bootstrap = ClientBootstrap(group: loop)
-            .connectTimeout(connectTimeout)
+            .connectTimeout(PeerRequest.connectTimeout)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHTTPClientHandlers()
                     try channel.pipeline.syncOperations.addHandler(
-                        PeerResponseHandler(path: path, host: address, answer: answer))
+                        PeerResponseHandler(self, host: address, answer: answer))
                 }
             }
         bootstrap.connect(host: host, port: port).whenFailure { _ in answer.succeed(nil) }
-        loop.scheduleTask(in: timeout) { answer.succeed(nil) }
+        loop.scheduleTask(in: .nanoseconds(timeout.nanoseconds)) { answer.succeed(nil) }
         do {
             return try await answer.futureResult.get()
         } catch {
@@ -51,16 +60,14 @@ private final class PeerResponseHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundOut = HTTPClientRequestPart
 
-    private let path: String
+    private let request: PeerRequest
     private let host: String
     private let answer: EventLoopPromise<[UInt8]?>
     private var body: [UInt8] = []
     private var isGood = false
 
-    private static let largestBody = 256 << 10
-
-    init(path: String, host: String, answer: EventLoopPromise<[UInt8]?>) {
-        self.path = path
+    init(_ request: PeerRequest, host: String, answer: EventLoopPromise<[UInt8]?>) {
+        self.request = request
         self.host = host
         self.answer = answer
     }
@@ -69,8 +76,9 @@ private final class PeerResponseHandler: ChannelInboundHandler {
         let channel = context.channel
         // Closes the connection also when nobody waits for the answer any more.
         answer.futureResult.whenComplete { _ in channel.close(promise: nil) }
-        var head = HTTPRequestHead(version: .http1_1, method: .GET, uri: path)
+        var head = HTTPRequestHead(version: .http1_1, method: .GET, uri: request.target)
         head.headers = ["Host": host, "Connection": "close"]
+        for (name, value) in request.headers { head.headers.add(name: name, value: value) }
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     }
@@ -81,7 +89,7 @@ private final class PeerResponseHandler: ChannelInboundHandler {
             isGood = head.status == .ok
         case .body(let part):
             body.append(contentsOf: part.readableBytesView)
-            if body.count > PeerResponseHandler.largestBody { finish(nil) }
+            if body.count > request.largestBody { finish(nil) }
         case .end:
             finish(isGood ? body : nil)
         }
@@ -98,5 +106,11 @@ private final class PeerResponseHandler: ChannelInboundHandler {
     /// The first end counts: a promise that is kept already ignores the others.
     private func finish(_ result: [UInt8]?) {
         answer.succeed(result)
+    }
+}
+
+extension Duration {
+    fileprivate var nanoseconds: Int64 {
+        components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
     }
 }

@@ -68,6 +68,14 @@ final class Recorder {
         return result
     }
 
+    /// Gets to the state of another without being told how.
+    func skip(_ other: Recorder) {
+        tree = other.tree
+        zxid = other.zxid
+        all = other.all
+        results = []
+    }
+
     func create(_ path: ZnodePath, _ data: [UInt8]? = [1, 2, 3], acl: [ACL] = ACL.open) {
         apply(
             .create(
@@ -217,6 +225,75 @@ final class Recorder {
             return
         }
         #expect(floor == Zxid(epoch: 9, counter: 0))
+    }
+
+    /// What `other` has of a hole, piece by piece.
+    private func fill(
+        _ recorder: Recorder, from other: Recorder, damaging damage: Bool = false
+    ) async throws {
+        let hole = try #require(recorder.history.hole)
+        var cursor = max(hole.after ?? .zero, other.history.floor)
+        while cursor < hole.through {
+            let start = cursor
+            let piece = await withCheckedContinuation { continuation in
+                other.history.export(after: start, through: hole.through) {
+                    continuation.resume(returning: $0)
+                }
+            }
+            var bytes = try #require(piece)
+            if damage { bytes[bytes.count / 2] ^= 1 }
+            guard let end = recorder.history.fill(hole, with: bytes, after: cursor) else { break }
+            cursor = end
+        }
+        recorder.history.finishFilling(hole, isComplete: cursor == hole.through)
+    }
+
+    @Test(arguments: [1 << 20, 1_500])
+    func `a hole is closed with what another member has`(windowBytes: Int) async throws {
+        let whole = try Recorder(windowBytes: windowBytes, segmentBytes: 1_500)
+        let holed = try Recorder(segmentBytes: 1_500)
+        whole.write(20)
+        holed.write(20)
+        whole.write(40)
+        holed.skip(whole)
+        holed.history.jumped(to: holed.last)
+        whole.write(10)
+        holed.write(10)
+        #expect(await holed.read(after: .zero) == nil)
+        #expect(holed.history.hole?.after == Zxid(epoch: 1, counter: 21))
+        try await fill(holed, from: whole)
+        #expect(holed.history.hole == nil)
+        #expect(holed.history.floor == .zero)
+        #expect(await holed.read(after: .zero) == whole.expected(after: .zero))
+        try holed.restart(from: holed.last)
+        #expect(holed.history.floor == .zero)
+        #expect(await holed.read(after: .zero) == whole.expected(after: .zero))
+    }
+
+    @Test func `a member without anything gets all that another has`() async throws {
+        let whole = try Recorder(segmentBytes: 1_500)
+        whole.write(50)
+        let empty = try Recorder()
+        empty.skip(whole)
+        empty.history.jumped(to: empty.last)
+        try await fill(empty, from: whole)
+        #expect(empty.history.floor == .zero)
+        #expect(await empty.read(after: .zero) == whole.expected(after: .zero))
+    }
+
+    @Test func `a damaged piece is thrown away, and the hole stays`() async throws {
+        let whole = try Recorder()
+        whole.write(50)
+        let empty = try Recorder()
+        empty.skip(whole)
+        empty.history.jumped(to: empty.last)
+        try await fill(empty, from: whole, damaging: true)
+        #expect(empty.history.hole?.through == empty.last)
+        #expect(await empty.read(after: .zero) == nil)
+        let names = try empty.disk.names(in: "/data/history")
+        #expect(!names.contains { $0.hasPrefix("fetched") })
+        try await fill(empty, from: whole)
+        #expect(await empty.read(after: .zero) == whole.expected(after: .zero))
     }
 
     @Test func `a rotten file is a hole, told and not passed over`() async throws {
