@@ -32,7 +32,7 @@ extension Gateway {
     /// is told in the stream, which opens without a quorum too.
     private func serverSentEvents(
         _ reader: EventReader, _ call: Call
-    ) throws(Problem) -> HTTPResponse {
+    ) throws(Problem) -> HTTPResponse? {
         var start: EventCursor?
         var isReset = false
         do throws(Problem) {
@@ -44,6 +44,19 @@ extension Gateway {
         } catch  where error.code == .cursorDiverged {
             isReset = true
         }
+        guard let start, start.after < node.history.floor else {
+            return try serverSentEvents(reader, from: start, isReset: isReset, call)
+        }
+        // A page may not follow a redirection to another origin.
+        waitForHistory(start, call) { isHere throws(Problem) in
+            try self.serverSentEvents(reader, from: start, isReset: !isHere, call)
+        }
+        return nil
+    }
+
+    private func serverSentEvents(
+        _ reader: EventReader, from start: EventCursor?, isReset: Bool, _ call: Call
+    ) throws(Problem) -> HTTPResponse {
         let stream = try EventStream.open(
             .serverSentEvents, reader, from: start, isReset: isReset, call)
         return streamed(stream, "text/event-stream", call)
@@ -105,7 +118,9 @@ extension Gateway {
     ) throws(Problem) -> HTTPResponse? {
         guard let cursor else { return try proceed() }
         if cursor.after < node.history.floor {
-            waitForHistory(cursor, call, proceed)
+            waitForHistory(cursor, call) { isHere throws(Problem) in
+                isHere ? try proceed() : try self.elsewhere(cursor, call)
+            }
             return nil
         }
         guard cursor.zxid > node.history.last else { return try proceed() }
@@ -122,7 +137,7 @@ extension Gateway {
     /// know yet whether others have what it lacks.
     private func waitForHistory(
         _ cursor: EventCursor, _ call: Call,
-        _ proceed: @escaping @Sendable () throws(Problem) -> HTTPResponse?
+        _ proceed: @escaping @Sendable (_ isHere: Bool) throws(Problem) -> HTTPResponse?
     ) {
         let deadline = ContinuousClock.now + options.requestTimeout
         Task {
@@ -137,8 +152,7 @@ extension Gateway {
             }
             node.waits.perform {
                 self.complete(call) { () throws(Problem) in
-                    guard cursor.after < self.node.history.floor else { return try proceed() }
-                    return try self.elsewhere(cursor, call)
+                    try proceed(cursor.after >= self.node.history.floor)
                 }
             }
         }
