@@ -41,6 +41,8 @@ struct Learner: Sendable {
     /// the snapshot.
     private var behindSnapshot: [Proposal] = []
     private var hasSnapshot = false
+    /// The ACKEPOCH of this connection asks for the whole state.
+    private var asksForSnapshot = false
     /// The history on disk while a received state is not the durable one yet.
     private var historyOnDisk: History?
     /// The last COMMIT received. Invariant: never behind `history.lastCommitted`.
@@ -156,20 +158,23 @@ struct Learner: Sendable {
         // Only a promise made now counts for the leader: one made before may have been made to
         // a leader that is gone.
         var counted = Epoch(-1)
+        var last = state.needsSnapshot ? Zxid.untrusted : state.history.lastLogged
         if epoch > state.acceptedEpoch {
             state.accept(epoch)
-            counted = state.currentEpoch
+            if let bound = state.bound {
+                // Not what is left of its log: a leader behind the bound could take up its epoch
+                // on that word, and beat those that have what was acknowledged here.
+                counted = bound.epoch
+                last = bound.zxid
+            } else if !state.needsSnapshot {
+                counted = state.currentEpoch
+            }
         }
-        if state.needsSnapshot { counted = -1 }
+        asksForSnapshot = last == .untrusted
         phase = .choosing(epoch)
         var data = JuteWriter(reserving: 4)
         data.write(int: Int32(truncatingIfNeeded: counted))
-        state.perform(
-            .sendToLeader(
-                QuorumPacket(
-                    .ackEpoch,
-                    zxid: state.needsSnapshot ? .untrusted : state.history.lastLogged,
-                    data: data.bytes)))
+        state.perform(.sendToLeader(QuorumPacket(.ackEpoch, zxid: last, data: data.bytes)))
     }
 
     private mutating func chooseSynchronization(
@@ -177,13 +182,17 @@ struct Learner: Sendable {
     ) throws(Departure) {
         switch packet.kind {
         case .diff:
-            guard !state.needsSnapshot else { throw Departure("DIFF where SNAP was asked for") }
+            guard !state.needsSnapshot else {
+                // What it continues, the end that was named, is not on this disk.
+                return try askForSnapshot("DIFF where only SNAP helps", &state)
+            }
             synchronizedBy = .diff
             // What both have is the leader's history, hence committed once it is established.
             commitReceived = state.history.lastLogged
             phase = .synchronization(epoch, .collecting)
         case .trunc:
-            guard packet.zxid >= state.history.lastCommitted, state.history.reaches(packet.zxid)
+            guard !state.needsSnapshot, packet.zxid >= state.history.lastCommitted,
+                state.history.reaches(packet.zxid)
             else {
                 // What is committed here is not in the leader's history, or what the leader
                 // counts on is not here.
@@ -217,7 +226,7 @@ struct Learner: Sendable {
     private mutating func askForSnapshot(
         _ reason: String, _ state: inout PeerState
     ) throws(Departure) {
-        guard !state.needsSnapshot, !hasSnapshot else { throw Departure(reason) }
+        guard !asksForSnapshot, !hasSnapshot else { throw Departure(reason) }
         state.needsSnapshot = true
         state.perform(.disconnectFromLeader)
         waiting = []

@@ -1,6 +1,8 @@
 import Jute
+import Logging
 import Node
 import Replica
+import Storage
 import Testing
 import Zab
 import ZnodeTree
@@ -101,5 +103,53 @@ import ZnodeTree
             #expect(await follower.put("/after", "y").zxid != nil)
             #expect(follower.text("/before") == "x")
         }
+    }
+
+    @Test func `with one node down, one that has lost a part helps the whole one to lead`()
+        async throws
+    {
+        try await withEnsemble(3) { ensemble in
+            var last: Zxid?
+            for number in 1...10 { last = await ensemble[1].put("/a", "\(number)").zxid }
+            let written = try #require(last)
+            try await ensemble.wait("the writes everywhere") {
+                ensemble.nodes.values.allSatisfy { $0.status.committed >= written }
+            }
+            for id in PeerID(1)...3 { await ensemble.stop(id) }
+            try ensemble.damageLog(of: 2)
+            // At the first start after the damage, and at every other one.
+            for _ in 1...2 { try expectBound(of: 2, in: ensemble, from: written) }
+            try await ensemble.start(1)
+            try await ensemble.start(2)
+            try await ensemble.wait("the two to serve") {
+                ensemble.leader?.id == 1 && ensemble.followers.count == 1
+            }
+            #expect(ensemble[2].text("/a") == "10")
+            #expect(await ensemble[2].put("/a", "11").zxid != nil)
+            await ensemble.stop(2)
+            let opened = try open(2, in: ensemble)
+            #expect(opened.standing == .trusted)
+        }
+    }
+
+    private func open(
+        _ id: PeerID, in ensemble: InProcessEnsemble
+    ) throws -> (standing: Standing, lastLogged: Zxid) {
+        let opened = try OpenedNode.open(
+            ensemble.settings(id), on: PosixDisk(), now: 0,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        return (opened.peer.state.standing, opened.peer.state.history.lastLogged)
+    }
+
+    private func expectBound(
+        of id: PeerID, in ensemble: InProcessEnsemble, from written: Zxid
+    ) throws {
+        let opened = try open(id, in: ensemble)
+        #expect(opened.lastLogged < written)
+        guard case .mayHaveLost(let bound?) = opened.standing else {
+            Issue.record("it is \(opened.standing)")
+            return
+        }
+        #expect(bound.zxid >= written && bound.epoch == written.epoch)
     }
 }

@@ -40,5 +40,7 @@ import Testing
         #expect(total.reads > 50)
         #expect(total.crashes > 20)
         #expect(total.snapshots > 0)
+        #expect(total.boundedLosses > 5)
+        #expect(total.heals > 5)
     }
 }
