@@ -124,8 +124,27 @@ package final class NodeSimulation {
         note("heal")
         blocked = []
         for id in ids { nodes[id]?.start() }
-        try run(until: now + 30_000)
+        let limit = now + 30_000
+        repeat {
+            try run(until: now + 1000)
+        } while now < limit && !isSettled
+        try run(until: now + 1000)
         try checkEnd()
+    }
+
+    /// Everybody is in line with one leader, and no client waits any more. A learner whose
+    /// connection is broken does not know it yet.
+    private var isSettled: Bool {
+        let replicas = nodes.values.compactMap(\.replica)
+        let isConnected = nodes.values.allSatisfy { node in
+            node.uplink.map { connections[$0]?.isBroken == false } ?? true
+        }
+        return isConnected && replicas.count == nodes.count
+            && replicas.allSatisfy(\.status.isSynchronized)
+            && Set(replicas.map(\.status.leader)).count == 1
+            && Set(replicas.map(\.peer.state.history.lastCommitted)).count == 1
+            && fates.count >= 20
+            && nodes.values.allSatisfy { $0.writes.isEmpty && $0.reads.isEmpty }
     }
 
     private func run(until end: Int64) throws(BrokenPromise) {

@@ -8,7 +8,7 @@ import Testing
             return [seed]
         }
         return Array(
-            1...(AgreementTests.environment("AVIARY_NODE_SEEDS").flatMap(UInt64.init) ?? 60))
+            1...(AgreementTests.environment("AVIARY_NODE_SEEDS").flatMap(UInt64.init) ?? 500))
     }
 
     @Test(arguments: seeds)
