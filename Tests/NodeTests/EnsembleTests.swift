@@ -105,6 +105,37 @@ import ZnodeTree
         }
     }
 
+    @Test
+    func
+        `a session that is closed behind a node's back takes its ephemerals there too (ZOOKEEPER-1367, -5010, -2355)`()
+        async throws
+    {
+        try await withEnsemble(3) { ensemble in
+            let leader = try #require(ensemble.leader)
+            let follower = try #require(ensemble.followers.first).id
+            let session = await leader.openSession()
+            let owner = Caller(identities: [], session: session)
+            let ephemeral = Creation(mode: .ephemeral(sequential: false))
+            let created = await leader.write(.create("/e", data: [], ephemeral), as: owner)
+            let zxid = try #require(created.zxid)
+            try await ensemble.wait("it everywhere") {
+                ensemble[follower].status.committed >= zxid
+            }
+            #expect(ensemble[follower].text("/e") != nil)
+            await ensemble.stop(follower)
+            let closed = try #require(await leader.write(.closeSession(session), as: owner).zxid)
+            try await ensemble.start(follower)
+            try await ensemble.wait("the node in line") {
+                ensemble[follower].status.isSynchronized
+                    && ensemble[follower].status.committed >= closed
+            }
+            // What a synchronization brings is applied like everything else, sessions and all.
+            #expect(ensemble[follower].text("/e") == nil)
+            #expect(!ensemble[follower].served.read { $0.sessions.contains { $0.id == session } })
+            #expect(ensemble[follower].status.counters.digestMismatches == 0)
+        }
+    }
+
     @Test func `with one node down, one that has lost a part helps the whole one to lead`()
         async throws
     {

@@ -149,6 +149,14 @@ extension Node {
         await write(.put(path, data: Array(text.utf8), condition, nil))
     }
 
+    func openSession() async -> SessionID {
+        await withCheckedContinuation { continuation in
+            openSession(timeoutMs: 10_000, timeout: .seconds(10)) { session, _ in
+                continuation.resume(returning: session)
+            }
+        }
+    }
+
     func linearized() async -> ReadOutcome {
         await withCheckedContinuation { continuation in
             linearize(timeout: .seconds(10)) { continuation.resume(returning: $0) }

@@ -34,7 +34,11 @@ import Testing
         #expect(again.accepted == 5 && again.current == 4)
     }
 
-    @Test func `a log one epoch ahead of a promise that was made moves the current epoch`() throws {
+    @Test
+    func
+        `a log one epoch ahead of a promise that was made moves the current epoch (ZOOKEEPER-1653, -582)`()
+        throws
+    {
         let member = Member()
         try member.replace("acceptedEpoch", with: Array("7".utf8))
         try member.replace("currentEpoch", with: Array("5\n".utf8))
