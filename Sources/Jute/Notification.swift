@@ -39,7 +39,11 @@ package struct Notification: Equatable, Sendable {
     ///   stays open (ZOOKEEPER-3769: a malformed notification killed the receiver).
     package init(message: [UInt8]) throws(JuteError) {
         var reader = JuteReader(message)
-        guard message.count != 36 else { throw .badValue }
+        // The two forms before 3.5 have their lengths; none that is between them was ever sent on
+        // purpose.
+        guard message.count == 28 || message.count == 40 || message.count >= 44 else {
+            throw .truncated
+        }
         guard let state = State(rawValue: try reader.readInt()) else { throw .badValue }
         self.state = state
         leader = try reader.readLong()

@@ -57,6 +57,14 @@ extension OpenedNode {
         }
     }
 
+    /// How far this node's history reached, if anybody knows.
+    private static func bound(of loss: Loss, _ epochs: EpochStore) -> Bound? {
+        guard case .through(let zxid) = loss, !epochs.wereLost else { return nil }
+        // The log may have reached into an epoch whose file was still to be written
+        // (ZOOKEEPER-1653).
+        return Bound(epoch: max(epochs.current, zxid.epoch), zxid: zxid)
+    }
+
     private static func writeFirstSnapshot(
         of tree: DataTree, in directory: DataDirectory
     ) throws(StorageError) {
@@ -120,21 +128,21 @@ extension OpenedNode {
         let isAlone = settings.ensemble.voters == [settings.id]
         let mayVoteEmpty =
             isAlone || settings.bootstraps || directory.hasInitializeMarker
-        let standing: Standing =
-            if state.loss != nil {
-                .mayHaveLost
-            } else if directory.isFresh || directory.isUnproven, !mayVoteEmpty {
-                .empty
-            } else {
-                .trusted
-            }
-        if standing == .empty { try directory.noteEmptiness() }
+        let isUnprovenEmpty =
+            state.loss == nil && (directory.isFresh || directory.isUnproven) && !mayVoteEmpty
+        if isUnprovenEmpty { try directory.noteEmptiness() }
         if state.snapshot == nil, state.lastLogged == .zero {
             // The original does not open a log that no snapshot begins.
             try writeFirstSnapshot(of: tree, in: directory)
         }
         let epochs = try directory.epochs(
             lastZxid: state.lastLogged, afterLoss: state.loss != nil)
+        let standing: Standing =
+            if let loss = state.loss {
+                .mayHaveLost(bound: bound(of: loss, epochs))
+            } else {
+                isUnprovenEmpty ? .empty : .trusted
+            }
         if directory.identity == nil {
             try directory.establish(
                 StorageIdentity(

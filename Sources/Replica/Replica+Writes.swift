@@ -309,8 +309,13 @@ extension PendingWrite {
             return .code(error)
         case .delete:
             return error == .badVersion ? .conditionFailed : .code(error)
-        case .setACL:
-            return error == .badVersion ? .conditionFailed : .code(error)
+        case .setACL(_, _, _, let czxid):
+            switch error {
+            case .badVersion: return .conditionFailed
+            // Deleted, or the leader is a Java one since: it finds no guard.
+            case .noNode where czxid != nil: return .conditionFailed
+            default: return .code(error)
+            }
         case .transaction, .createSession, .closeSession, .barrier:
             return .code(error)
         }

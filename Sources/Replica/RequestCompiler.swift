@@ -201,12 +201,18 @@ package struct RequestCompiler: Sendable {
     private func setACL(
         _ path: ZnodePath, _ acl: [ACL], _ version: Int32, _ czxid: Zxid?
     ) throws(Failure) -> Compiled {
-        // A transaction cannot hold a setACL, so a tag's czxid is compared here: an older znode of
-        // the same name has gone for good once this node has applied its deletion.
-        if let czxid, let znode = tree.find(path), tree.stat(of: znode).czxid != czxid {
-            throw .refused(.conditionFailed)
+        var target = path
+        if let czxid {
+            if leaderTakesGuards {
+                // A multi cannot hold a setACL, so that the guard is its path.
+                target = guardPath("czxid", czxid, path)
+            } else if let znode = tree.find(path), tree.stat(of: znode).czxid != czxid {
+                // Under a Java leader the tag's czxid is compared here: an older znode of the same
+                // name has gone for good once this node has applied its deletion.
+                throw .refused(.conditionFailed)
+            }
         }
-        return Compiled(operation: .setACL(path: path, acl: acl, version: version))
+        return Compiled(operation: .setACL(path: target, acl: acl, version: version))
     }
 
     // MARK: Guards
@@ -229,10 +235,14 @@ package struct RequestCompiler: Sendable {
     }
 
     private func mzxidGuard(_ path: ZnodePath, _ zxid: Zxid) -> Operation {
+        .check(path: guardPath("mzxid", zxid, path), version: -1)
+    }
+
+    private func guardPath(_ field: String, _ zxid: Zxid, _ path: ZnodePath) -> ZnodePath {
         var bytes = Self.guardPath.bytes
-        bytes += "/mzxid/\(zxid)".utf8
+        bytes += "/\(field)/\(zxid)".utf8
         bytes += path.isRoot ? Array("/".utf8) : path.bytes
-        return .check(path: ZnodePath(bytes: bytes), version: -1)
+        return ZnodePath(bytes: bytes)
     }
 
     private func transaction(_ steps: [TransactionStep]) throws(Failure) -> Compiled {

@@ -51,6 +51,8 @@ package final class NodeSimulation {
     private var nextConnection = 0
     private var blocked: Set<PeerID> = []
     private var isChaotic = true
+    /// Whose disk has rot that is not made good yet.
+    private var damaged: PeerID?
     private var fates: [Int: Fate] = [:]
     private var lastAcknowledged = Zxid.zero
     private var digests: [Zxid: UInt64] = [:]
@@ -66,6 +68,10 @@ package final class NodeSimulation {
         package var reads = 0
         package var crashes = 0
         package var snapshots = 0
+        /// Starts that found a loss, with a bound and without, and losses made good.
+        package var boundedLosses = 0
+        package var unboundedLosses = 0
+        package var heals = 0
 
         package init() {}
 
@@ -76,6 +82,9 @@ package final class NodeSimulation {
             left.reads += right.reads
             left.crashes += right.crashes
             left.snapshots += right.snapshots
+            left.boundedLosses += right.boundedLosses
+            left.unboundedLosses += right.unboundedLosses
+            left.heals += right.heals
         }
     }
 
@@ -115,8 +124,27 @@ package final class NodeSimulation {
         note("heal")
         blocked = []
         for id in ids { nodes[id]?.start() }
-        try run(until: now + 30_000)
+        let limit = now + 30_000
+        repeat {
+            try run(until: now + 1000)
+        } while now < limit && !isSettled
+        try run(until: now + 1000)
         try checkEnd()
+    }
+
+    /// Everybody is in line with one leader, and no client waits any more. A learner whose
+    /// connection is broken does not know it yet.
+    private var isSettled: Bool {
+        let replicas = nodes.values.compactMap(\.replica)
+        let isConnected = nodes.values.allSatisfy { node in
+            node.uplink.map { connections[$0]?.isBroken == false } ?? true
+        }
+        return isConnected && replicas.count == nodes.count
+            && replicas.allSatisfy(\.status.isSynchronized)
+            && Set(replicas.map(\.status.leader)).count == 1
+            && Set(replicas.map(\.peer.state.history.lastCommitted)).count == 1
+            && fates.count >= 20
+            && nodes.values.allSatisfy { $0.writes.isEmpty && $0.reads.isEmpty }
     }
 
     private func run(until end: Int64) throws(BrokenPromise) {
@@ -261,7 +289,7 @@ package final class NodeSimulation {
 
     private func disturb() {
         let id = ids.randomElement(using: &random) ?? 1
-        switch Int.random(in: 0..<8, using: &random) {
+        switch Int.random(in: 0..<9, using: &random) {
         case 0, 1:
             crash(id)
         case 2:
@@ -273,9 +301,34 @@ package final class NodeSimulation {
         case 6:
             blocked = Set(ids.filter { _ in random.oneIn(2) })
             note("partition \(blocked.sorted())")
+        case 8:
+            damage(id)
         default:
             blocked = []
         }
+    }
+
+    /// One node at a time: a majority that has lost what it acknowledged cannot go on.
+    private func damage(_ id: PeerID) {
+        guard damaged == nil, let node = nodes[id], node.replica != nil else { return }
+        damaged = id
+        node.crashAndRot()
+    }
+
+    func started(_ id: PeerID, _ standing: Standing) {
+        switch standing {
+        case .trusted, .empty:
+            // The bit was one that nobody needs any more.
+            healed(id)
+        case .mayHaveLost(let bound):
+            if bound == nil { counters.unboundedLosses += 1 } else { counters.boundedLosses += 1 }
+        }
+    }
+
+    func healed(_ id: PeerID) {
+        guard damaged == id else { return }
+        counters.heals += 1
+        damaged = nil
     }
 
     func crash(_ id: PeerID) {

@@ -35,6 +35,11 @@ extension SimulatedEnsemble {
             guard let connection = servers[id]?.uplink else { return }
             var packet = packet
             if packet.kind == .ping { packet.data = [] }
+            if packet.kind == .ackEpoch, packet.zxid != .untrusted,
+                servers[id]?.disk.standing != .trusted
+            {
+                counters.countedPromises += 1
+            }
             send(
                 .packet(packet, connection: connection, toLeader: true), on: connection,
                 toLeader: true)

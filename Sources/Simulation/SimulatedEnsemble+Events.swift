@@ -26,6 +26,8 @@ extension SimulatedEnsemble {
             start(id)
         case .powerFailure:
             if isChaotic { failPower() }
+        case .damageFollowers:
+            if isChaotic { damageFollowers() }
         case .request:
             if now >= quietUntil { request() }
             scheduleNext(.request, within: 60)
@@ -85,6 +87,7 @@ extension SimulatedEnsemble {
             precondition(lastLogged.epoch <= server.disk.acceptedEpoch)
             server.disk.currentEpoch = lastLogged.epoch
         }
+        server.disk.readStanding()
         server.peer = Peer(
             id: id, ensemble: ensemble, timing: Timing(),
             history: History(
@@ -144,7 +147,7 @@ extension SimulatedEnsemble {
 
     mutating func disturb() {
         let id = serverIDs.randomElement(using: &random) ?? 1
-        switch Int.random(in: 0..<17, using: &random) {
+        switch Int.random(in: 0..<18, using: &random) {
         case 0, 1:
             crash(id)
         case 2:
@@ -157,6 +160,8 @@ extension SimulatedEnsemble {
             lose(id)
         case 15:
             failPower()
+        case 16:
+            starve()
         case 3, 4, 5, 6:
             for id in serverIDs where servers[id]?.peer == nil { start(id) }
         case 7:
@@ -204,21 +209,71 @@ extension SimulatedEnsemble {
         for id in serverIDs where id != leader { start(id) }
     }
 
-    /// A disk is emptied or damaged, if no other one is: more than that no protocol survives.
+    /// A disk is emptied or damaged.
+    ///
+    /// Without a bound it is the only one: more than that no protocol survives. With one there may
+    /// be several, as long as a whole server has what all of them had: an ensemble that has lost
+    /// a transaction for good does not go on, by rights.
     private mutating func lose(_ id: PeerID) {
-        guard servers.values.allSatisfy({ $0.disk.standing == .trusted }) else { return }
+        let allAreWhole = servers.values.allSatisfy { $0.disk.standing == .trusted }
+        guard allAreWhole || servers.values.allSatisfy(\.disk.isWholeOrBounded) else { return }
         crash(id)
-        if random.oneIn(2) {
+        switch Int.random(in: 0..<4, using: &random) {
+        case 0 where allAreWhole:
             counters.wipes += 1
             note("\(id) loses everything")
             servers[id]?.disk = SimulatedDisk()
             servers[id]?.disk.standing = .empty
-        } else {
+        case 1 where allAreWhole:
             counters.damages += 1
+            note("\(id) loses a part, and its epochs")
+            servers[id]?.disk.damage(losingEpochs: true, using: &random)
+        default:
+            guard othersMakeUp(for: id) else { return }
+            counters.boundedDamages += 1
             note("\(id) loses a part")
-            servers[id]?.disk.damage(using: &random)
+            servers[id]?.disk.damage(losingEpochs: false, using: &random)
         }
         if random.oneIn(2) { start(id) }
+    }
+
+    /// Whether a whole voter has everything that this disk and the damaged ones ever had.
+    private func othersMakeUp(for id: PeerID) -> Bool {
+        let lost = servers.values.compactMap { server in
+            let bound = server.disk.standing.lossBound
+            return server.id == id ? max(server.disk.end, bound ?? server.disk.end) : bound
+        }
+        let whole = servers.values.filter { server in
+            server.id != id && server.disk.standing == .trusted
+                && ensemble.voters.contains(server.id)
+        }
+        return whole.contains { server in lost.allSatisfy { $0 <= server.disk.end } }
+    }
+
+    /// A bare quorum goes on, so that the others fall behind; then its followers are damaged.
+    private mutating func starve() {
+        guard let leader else { return }
+        let others = ensemble.sortedVoters.filter { $0 != leader }
+        for id in others.prefix((others.count + 1) / 2) { crash(id) }
+        events.add(.damageFollowers, after: Int64.random(in: 100...2000, using: &random))
+    }
+
+    /// What was acknowledged is now on the disk of the leader alone, which is down, and those that
+    /// are up are behind or damaged: the ones must not lead on the word of the others.
+    private mutating func damageFollowers() {
+        guard let leader else { return }
+        let followers = ensemble.sortedVoters.filter { $0 != leader && isRunning($0) }
+        crash(leader)
+        for id in followers {
+            crash(id)
+            let isAllowed = servers.values.allSatisfy(\.disk.isWholeOrBounded)
+            guard isAllowed, othersMakeUp(for: id) else { continue }
+            counters.boundedDamages += 1
+            note("\(id) loses a part")
+            servers[id]?.disk.damage(losingEpochs: false, using: &random)
+        }
+        for id in serverIDs where id != leader { start(id) }
+        events.add(.restart(leader), after: Int64.random(in: 500...10_000, using: &random))
     }
 
     private mutating func thaw() {

@@ -26,6 +26,8 @@ package struct SimulatedEnsemble {
         case installed(PeerID, life: Int)
         case restart(PeerID)
         case powerFailure
+        /// Everybody who is up but the leader loses a part.
+        case damageFollowers
         case request
         case read
         case disturbance
@@ -90,6 +92,10 @@ package struct SimulatedEnsemble {
         /// Disks emptied, and damaged.
         package var wipes = 0
         package var damages = 0
+        /// Damages whose bound is known.
+        package var boundedDamages = 0
+        /// Promises of damaged servers that name their bound.
+        package var countedPromises = 0
         /// Servers whose history became reliable again, or for the first time.
         package var trusts = 0
         package var acknowledged = 0
@@ -106,6 +112,8 @@ package struct SimulatedEnsemble {
             left.syncs += right.syncs
             left.wipes += right.wipes
             left.damages += right.damages
+            left.boundedDamages += right.boundedDamages
+            left.countedPromises += right.countedPromises
             left.trusts += right.trusts
             left.acknowledged += right.acknowledged
         }

@@ -35,9 +35,12 @@ final class SimulatedNode {
     private var settings: NodeSettings {
         var options = Replica.Options()
         options.snapCount = 40
+        var directory = DataDirectory.Configuration(dataDirectory: "/data")
+        // As in production, but what is read of it at each start is read often here.
+        directory.preallocationBytes = 64 << 10
         return NodeSettings(
             id: id, ensemble: Ensemble(quorum: .majority(voters: world.voters)),
-            timing: Timing(), directory: DataDirectory.Configuration(dataDirectory: "/data"),
+            timing: Timing(), directory: directory,
             retention: RetentionPolicy(), replica: options, election: nil,
             quorumListenAddress: nil, quorumAddresses: [:], announcement: [],
             bootstraps: life == 1)
@@ -57,6 +60,7 @@ final class SimulatedNode {
             world.note(
                 "\(id) starts at \(opened.peer.state.history.lastLogged), \(opened.peer.state.standing)"
             )
+            world.started(id, opened.peer.state.standing)
             replica = Replica(
                 peer: opened.peer, tree: opened.tree, options: settings.replica,
                 environment: self, random: SeededGenerator(seed: world.random.next()),
@@ -84,6 +88,26 @@ final class SimulatedNode {
         reads = []
         disk.crash(using: &world.random)
         disk.restart()
+    }
+
+    /// Crashes, and a bit of the synced log rots meanwhile: what it held from there on is lost, up
+    /// to a bound that the sidecar knows.
+    func crashAndRot() {
+        // Rot above the watermark is not told from a torn tail; no promise covers it.
+        storing("the watermark") { () throws(StorageError) in try log?.flushWatermark() }
+        world.crash(id)
+        storing("nothing") { () throws(StorageError) in
+            let folder = "/data/" + FileNames.version
+            let logs = try disk.names(in: folder).compactMap(FileNames.log(named:))
+            guard let newest = logs.max() else { return }
+            let path = folder + "/" + FileNames.log(newest)
+            guard let content = try disk.content(of: path),
+                let size = content.lastIndex(where: { $0 != 0 }), size > 16
+            else { return }
+            let offset = Int.random(in: 16...size, using: &world.random)
+            world.note("\(id) has rot in \(path) at \(offset)")
+            disk.flip(bit: Int.random(in: 0..<8, using: &world.random), at: offset, of: path)
+        }
     }
 
     /// Lets this life take an input.
@@ -221,6 +245,7 @@ extension SimulatedNode: ReplicaEnvironment {
 
     func trustHistory() {
         storing("the standing") { () throws(StorageError) in try directory?.lossHealed() }
+        world.healed(id)
     }
 
     func append(_ proposal: Proposal, tenure: Int) {

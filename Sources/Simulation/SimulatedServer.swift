@@ -22,17 +22,45 @@ struct SimulatedDisk {
         syncedCount = log.count
     }
 
-    /// Loses a part of what was synced, and perhaps the files of the epochs.
-    mutating func damage(using random: inout SeededGenerator) {
-        standing = .mayHaveLost
+    var isWholeOrBounded: Bool { standing == .trusted || standing.lossBound != nil }
+
+    /// The end of what is on the disk for certain.
+    var end: Bound {
+        Bound(
+            epoch: currentEpoch,
+            zxid: syncedCount == 0 ? snapshot.lastApplied : log[syncedCount - 1].zxid)
+    }
+
+    /// Loses a part of what was synced, and perhaps the files of the epochs: with them goes the
+    /// knowledge of how far it all reached.
+    mutating func damage(losingEpochs: Bool, using random: inout SeededGenerator) {
+        let reached = standing.lossBound.map { max($0.zxid, end.zxid) } ?? end.zxid
         log.removeSubrange(Int.random(in: 0...log.count, using: &random)...)
         syncedCount = log.count
         let last = log.last?.zxid ?? snapshot.lastApplied
         committedWatermark = min(committedWatermark, last)
-        if random.oneIn(2) {
+        if losingEpochs {
+            standing = .mayHaveLost(bound: nil)
             acceptedEpoch = last.epoch
             currentEpoch = last.epoch
+        } else {
+            standing = .mayHaveLost(bound: Bound(epoch: currentEpoch, zxid: reached))
         }
+    }
+
+    /// What a start makes of the loss: only its transaction is written down, and the epochs beside
+    /// it.
+    mutating func readStanding() {
+        guard let zxid = standing.lossBound?.zxid else { return }
+        standing = .mayHaveLost(
+            bound: Bound(epoch: max(currentEpoch, zxid.epoch), zxid: zxid))
+    }
+}
+
+extension Standing {
+    /// How far a damaged disk reached, where that is known.
+    var lossBound: Bound? {
+        if case .mayHaveLost(let bound) = self { bound } else { nil }
     }
 }
 

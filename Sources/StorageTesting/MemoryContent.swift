@@ -26,7 +26,7 @@ struct MemoryContent: Sendable {
             if let page = pages[position / MemoryContent.pageSize] {
                 bytes.append(contentsOf: page[inPage..<inPage + length])
             } else {
-                bytes.append(contentsOf: repeatElement(0, count: length))
+                bytes.append(contentsOf: MemoryContent.zeros[..<length])
             }
             position += length
         }
@@ -114,10 +114,9 @@ struct MemoryContent: Sendable {
             pages[number] = nil
             unsynced.insert(number)
         }
-        if pages[last] != nil {
+        if let page = pages[last] {
             let inPage = size % MemoryContent.pageSize
-            pages[last]?.replaceSubrange(
-                inPage..., with: repeatElement(0, count: MemoryContent.pageSize - inPage))
+            pages[last] = Array(page[..<inPage] + MemoryContent.zeros[inPage...])
             unsynced.insert(last)
         }
     }

@@ -24,6 +24,8 @@ struct Election: Sendable {
     private let quorum: QuorumVerifier
     private let timing: Timing
     private let initialVote: Vote
+    /// For a server that is no candidate: the least that one must have to get its support.
+    private let leastSupported: Bound?
 
     private(set) var logicalClock: Int64
     private(set) var proposal: Vote
@@ -49,16 +51,18 @@ struct Election: Sendable {
     ///   - quorum: Who votes.
     ///   - timing: The periods.
     ///   - initialVote: This server for leader, or `.none` if it may not be one.
+    ///   - bound: For a server that may not lead but vote: the least that it supports.
     ///   - logicalClock: The number of this round.
     ///   - now: The time.
     init(
         id: PeerID, quorum: QuorumVerifier, timing: Timing, initialVote: Vote,
-        logicalClock: Int64, now: Milliseconds
+        supportsFrom bound: Bound? = nil, logicalClock: Int64, now: Milliseconds
     ) {
         self.id = id
         self.quorum = quorum
         self.timing = timing
         self.initialVote = initialVote
+        leastSupported = bound
         self.logicalClock = logicalClock
         proposal = initialVote
         notificationInterval = timing.minNotificationInterval
@@ -103,7 +107,18 @@ struct Election: Sendable {
         _ statement: Statement, from sender: PeerID, now: Milliseconds
     ) {
         // A database that is not trusted neither counts nor is counted (storage format, 8).
-        guard initialVote.zxid != .untrusted, statement.vote.zxid != .untrusted else { return }
+        guard statement.vote.zxid != .untrusted else { return }
+        if initialVote.zxid == .untrusted {
+            // Whoever is behind the bound gets no support, in no round.
+            guard mayBeSupported(statement.vote) else { return }
+            // Without a candidate there is no vote that a round could count: the candidate's own
+            // round is the right one, an older one too. Nobody takes up the round of a server
+            // whose vote is not trusted.
+            if proposal == initialVote, statement.electionEpoch < logicalClock {
+                logicalClock = statement.electionEpoch
+                received = [:]
+            }
+        }
         guard statement.electionEpoch >= logicalClock else { return }
         if statement.electionEpoch > logicalClock {
             logicalClock = statement.electionEpoch
@@ -114,6 +129,14 @@ struct Election: Sendable {
         }
         received[sender] = statement
         check(now)
+    }
+
+    /// Whether a server that is no candidate may help this vote to win.
+    private func mayBeSupported(_ vote: Vote) -> Bool {
+        guard let leastSupported, vote.leader != id, quorum.weight(of: vote.leader) != 0 else {
+            return false
+        }
+        return Bound(epoch: vote.peerEpoch, zxid: vote.zxid) >= leastSupported
     }
 
     private mutating func receiveSettled(_ statement: Statement, from sender: PeerID) {
@@ -157,13 +180,14 @@ struct Election: Sendable {
     }
 
     private mutating func recordOwnVote() {
-        guard quorum.voters.contains(id), initialVote.zxid != .untrusted else { return }
+        guard quorum.voters.contains(id), proposal.zxid != .untrusted else { return }
         received[id] = Statement(
             vote: proposal, electionEpoch: logicalClock, state: .looking)
     }
 
     /// Starts, keeps or ends the wait for a better vote.
     private mutating func check(_ now: Milliseconds) {
+        guard proposal.zxid != .untrusted else { return }
         let own = Statement(vote: proposal, electionEpoch: logicalClock, state: .looking)
         let supporters = supporters(of: own, among: received)
         guard quorum.isQuorum(supporters) else {

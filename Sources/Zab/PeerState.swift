@@ -1,5 +1,25 @@
 package import Jute
 
+/// How far the history of a server reached before it lost a part of it. Whatever it has ever
+/// acknowledged is in each history that ends here or later.
+///
+/// - Source: SOUNDNESS, section 6.
+package struct Bound: Comparable, Sendable {
+    /// Its currentEpoch.
+    package var epoch: Epoch
+    /// The last transaction that was ever synced on its disk.
+    package var zxid: Zxid
+
+    package init(epoch: Epoch, zxid: Zxid) {
+        self.epoch = epoch
+        self.zxid = zxid
+    }
+
+    package static func < (left: Bound, right: Bound) -> Bool {
+        (left.epoch, left.zxid) < (right.epoch, right.zxid)
+    }
+}
+
 /// Whether a server's history can be relied on.
 ///
 /// - Source: SOUNDNESS, section 6.
@@ -9,9 +29,11 @@ package enum Standing: Equatable, Sendable {
     /// Its disk is empty, which may be the first start or the loss of everything: it votes once it
     /// has heard that every other voter is empty too.
     case empty(heard: Set<PeerID>)
-    /// It may have lost what it once acknowledged: it neither votes nor counts until it has a
-    /// leader's whole state.
-    case mayHaveLost
+    /// It may have lost what it once acknowledged, and has to get a leader's whole state.
+    ///
+    /// With a bound it supports whoever has everything up to there, and its promises count, for
+    /// they name the bound. Without one (nil) it neither votes nor counts until then.
+    case mayHaveLost(bound: Bound?)
 
     package static let empty = Standing.empty(heard: [])
 }
@@ -38,6 +60,13 @@ package struct PeerState: Sendable {
     var effects: [Effect] = []
 
     var isVoter: Bool { ensemble.voters.contains(id) }
+
+    /// What a server that has lost something still vouches for: nil for any other, and for one
+    /// whose word never counts.
+    var bound: Bound? {
+        guard isVoter, case .mayHaveLost(let bound) = standing else { return nil }
+        return bound
+    }
 
     /// The history before a truncation that the disk has not confirmed yet.
     var untruncated: History?

@@ -4,8 +4,11 @@ import Jute
 /// -1 on `/aviary/guard/<field>/<zxid>/<path>` demands that the field of the znode at `/<path>`
 /// is that zxid.
 ///
-/// Becomes an ordinary version check of the real znode. A leader that does not know of guards
-/// finds no such znode and refuses, which is safe as long as there never is one.
+/// Becomes an ordinary version check of the real znode. A setACL, which cannot stand beside a check
+/// in a multi, has such a path itself instead of its znode's, and becomes one of the real znode.
+///
+/// A leader that does not know of guards finds no such znode and refuses, which is safe as long as
+/// there never is one.
 struct Guard: Equatable {
     enum Field: String {
         case mzxid
@@ -25,11 +28,11 @@ struct Guard: Equatable {
         path.isAtOrBelow(reserved)
     }
 
-    /// Reads the path of a check.
+    /// Reads the path of a check or of a setACL.
     ///
     /// - Parameters:
-    ///   - path: Of the check; nil results unless it is reserved.
-    ///   - version: Of the check.
+    ///   - path: Of the operation; nil results unless it is reserved.
+    ///   - version: Of the check; -1 for a setACL, whose version is that of its ACL.
     /// - Throws: `.badArguments` for a reserved path that is no guard.
     init?(_ path: ZnodePath, version: Int32) throws(ErrorCode) {
         guard Guard.isReserved(path) else { return nil }

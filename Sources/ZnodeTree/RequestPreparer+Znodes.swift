@@ -161,15 +161,21 @@ extension RequestPreparer {
         _ path: ZnodePath, _ acl: [ACL], version: Int32, _ request: Request, _ tree: DataTree
     ) throws(ErrorCode) -> Txn {
         try requireSession(request, tree)
-        guard path.isValid else { throw .badArguments }
+        // No multi may hold a setACL, so that its condition stands in its own path.
+        let condition = try Guard(path, version: -1)
+        let subject = condition?.path ?? path
+        guard subject.isValid else { throw .badArguments }
         let resolved = try options.access.resolve(acl, for: request.input.identities)
-        guard let old = outstanding.znode(at: path.bytes[...], over: tree) else { throw .noNode }
+        guard let old = outstanding.znode(at: subject.bytes[...], over: tree) else {
+            throw .noNode
+        }
         try require(.admin, on: old, request)
+        if let condition, !condition.holds(for: old.stat) { throw .badVersion }
         var znode = old
         znode.stat.aversion = try nextVersion(after: old.stat.aversion, expected: version)
         znode.acl = resolved
-        outstanding.set(path.bytes[...], from: old, to: znode, by: request.zxid)
-        return .setACL(path: path, acl: resolved, version: znode.stat.aversion)
+        outstanding.set(subject.bytes[...], from: old, to: znode, by: request.zxid)
+        return .setACL(path: subject, acl: resolved, version: znode.stat.aversion)
     }
 
     mutating func check(

@@ -78,6 +78,30 @@ import ZnodeTree
         }
     }
 
+    @Test func `a tag of the ACL is no key to a znode that was created again`() async throws {
+        try await LoneGateway.run { lone in
+            _ = await lone.send(.put, "/v1/znodes/a", "x")
+            let tag = try #require(await lone.get("/v1/acl/a").headers["ETag"])
+            let condition = [(name: "If-Match", value: tag)]
+            let acl = #"[{"scheme":"world","id":"anyone","perms":["read","admin","delete"]}]"#
+            _ = await lone.send(.delete, "/v1/znodes/a")
+            let gone = await lone.send(.put, "/v1/acl/a", acl, condition)
+            #expect(gone.status == 412 && gone.code == "precondition-failed")
+            // Of the same aversion: only the leader's guard tells it from the old one.
+            _ = await lone.send(.put, "/v1/znodes/a", "y")
+            let other = await lone.send(.put, "/v1/acl/a", acl, condition)
+            #expect(other.status == 412 && other.code == "precondition-failed")
+            let current = try #require(await lone.get("/v1/acl/a").headers["ETag"])
+            #expect(other.headers["ETag"] == current && current != tag)
+            let changed = await lone.send(
+                .put, "/v1/acl/a", acl, [(name: "If-Match", value: current)])
+            #expect(changed.status == 200)
+            let znode = await lone.get("/v1/acl/a")
+            #expect(znode.headers["ETag"] == changed.headers["ETag"])
+            #expect(!znode.text.contains("write"))
+        }
+    }
+
     @Test func `digests of passwords are for administrators of the znode`() async throws {
         try await LoneGateway.run { lone in
             _ = await lone.send(.put, "/v1/znodes/a")

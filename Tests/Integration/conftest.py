@@ -48,7 +48,7 @@ def make_ensemble(request, tmp_path):
     yield from _ensembles(request, tmp_path)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def make_shared_ensemble(request, tmp_path_factory):
     yield from _ensembles(request, tmp_path_factory.mktemp("shared"))
 

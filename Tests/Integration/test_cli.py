@@ -1,6 +1,7 @@
 """The command line: one clear line and a non-zero exit, or a clean run."""
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -54,6 +55,31 @@ def test_a_data_folder_that_cannot_be_read_is_one_line(tmp_path):
     folder.mkdir(mode=0)
     refused("serve", "--data-dir", "data", "--http-port", "0", cwd=tmp_path, naming="data")
     folder.chmod(0o700)
+
+
+def test_a_disk_that_fails_ends_the_process(tmp_path):
+    """No half-dead node: not a leader whose log cannot be begun (ZOOKEEPER-2247; FAST'17)."""
+
+    def limited():
+        # The first log file is larger, with what is preallocated. Nothing else is.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+    command = [aviary.binary(), "serve", "--data-dir", "data", "--http-port", str(free_port())]
+    ended = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=aviary.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+        preexec_fn=limited,
+        # SIGXFSZ stays ignored, as Python has it: the write fails instead.
+        restore_signals=False,
+    )
+    assert ended.returncode > 0, ended
+    assert "log.100000001" in ended.stderr, ended.stderr
 
 
 def test_two_nodes_never_share_a_data_folder(tmp_path):

@@ -95,6 +95,18 @@ final class InProcessEnsemble {
         }
     }
 
+    /// Lets a bit rot in the first record of the newest log of a node that is down.
+    func damageLog(of id: PeerID) throws {
+        let version = folder.appendingPathComponent("\(id)/version-2")
+        let names = try FileManager.default.contentsOfDirectory(atPath: version.path)
+        let newest = names.filter { $0.hasPrefix("log.") }.max()
+        guard let newest else { throw WaitedInVain(what: "a log") }
+        let file = version.appendingPathComponent(newest)
+        var bytes = try Data(contentsOf: file)
+        bytes[40] ^= 1
+        try bytes.write(to: file)
+    }
+
     subscript(id: PeerID) -> Node {
         guard let node = nodes[id] else { preconditionFailure("node \(id) is not running") }
         return node
@@ -135,6 +147,14 @@ extension Node {
         -> WriteOutcome
     {
         await write(.put(path, data: Array(text.utf8), condition, nil))
+    }
+
+    func openSession() async -> SessionID {
+        await withCheckedContinuation { continuation in
+            openSession(timeoutMs: 10_000, timeout: .seconds(10)) { session, _ in
+                continuation.resume(returning: session)
+            }
+        }
     }
 
     func linearized() async -> ReadOutcome {

@@ -11,7 +11,7 @@ import Testing
     static let goldenHello = ElectionHello(
         sender: 2, addresses: [PeerAddress(host: "127.0.0.1", port: 13882)])
 
-    @Test func `the hello of server 2 is what Java sends`() {
+    @Test func `the hello of server 2 is what Java sends (ZOOKEEPER-3720, -3188)`() {
         let bytes = ElectionHello.bytes(
             sender: 2, address: PeerAddress(host: "127.0.0.1", port: 13882))
         #expect(bytes == Self.golden)

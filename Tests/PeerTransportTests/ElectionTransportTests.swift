@@ -36,7 +36,9 @@ import Testing
         await listener.close()
     }
 
-    @Test func `a smaller server with a wildcard in its hello is called at its configured address`()
+    @Test
+    func
+        `a smaller server with a wildcard in its hello is called at its configured address (ZOOKEEPER-2164)`()
         async throws
     {
         let (listener, address) = try await RawListener.listen(on: others)
@@ -281,7 +283,8 @@ import Testing
         await wrong.close()
     }
 
-    @Test func `a peer that is not configured any more is forgotten`() async throws {
+    @Test func `a peer that is not configured any more is forgotten (ZOOKEEPER-4220)`() async throws
+    {
         let server = ElectionServer(2, on: loop, peers: [5: Self.nobody])
         let caller = try await Self.connect(to: server.start(), as: 5, on: others)
         try await eventually("it is connected") { await server.connectedPeers == [5] }
@@ -305,6 +308,26 @@ import Testing
             await socket.received.suffix(5) == framed([1])
         }
         #expect(await listener.accepted.count == 1)
+        await server.stop()
+        await listener.close()
+    }
+
+    @Test func `a peer that does not answer holds up no other (ZOOKEEPER-2930, -3756)`()
+        async throws
+    {
+        let (listener, address) = try await RawListener.listen(on: others)
+        // An address of documentation (RFC 5737): nobody answers there, not even with a refusal.
+        let server = ElectionServer(
+            5, on: loop, peers: [1: PeerAddress(host: "192.0.2.1", port: 9), 2: address]
+        ) { $0.connectTimeout = .seconds(60) }
+        try await server.start()
+        await server.send([1], to: 1)
+        await server.send([2], to: 2)
+        let socket = try await listener.first()
+        try await eventually("the other one hears") {
+            await socket.received.suffix(5) == framed([2])
+        }
+        #expect(await server.connectedPeers == [2])
         await server.stop()
         await listener.close()
     }

@@ -140,7 +140,8 @@ import Testing
 
     // MARK: Trouble
 
-    @Test func `a learner that does not read is closed at the limit`() async throws {
+    @Test func `a learner that does not read is closed at the limit (ZOOKEEPER-4074)`() async throws
+    {
         let (leader, learner, id) = try await connected(outboundLimit: 1 << 20)
         await learner.pauseReading()
         let packet = QuorumPacket(
@@ -214,7 +215,8 @@ import Testing
         await leader.stop()
     }
 
-    @Test func `a connection closed while its packets are handed over is heard no more`()
+    @Test
+    func `a connection closed while its packets are handed over is heard no more (ZOOKEEPER-4409)`()
         async throws
     {
         let (leader, learner, id) = try await connected()
@@ -262,7 +264,7 @@ import Testing
         await leader.stop()
     }
 
-    @Test func `stop closes everything`() async throws {
+    @Test func `stop closes everything (ZOOKEEPER-3240)`() async throws {
         let (leader, learner, _) = try await connected()
         let address = try #require(await leader.address)
         await leader.stop()

@@ -12,8 +12,10 @@ import Testing
         }
         #expect(total.elections > 70)
         #expect(total.crashes > 100)
-        #expect(total.wipes > 5)
-        #expect(total.damages > 5)
+        #expect(total.wipes > 3)
+        #expect(total.damages > 3)
+        #expect(total.boundedDamages > 10)
+        #expect(total.countedPromises > 0)
         #expect(total.trusts > 30)
         #expect(total.diffs > 120)
         #expect(total.truncs > 5)

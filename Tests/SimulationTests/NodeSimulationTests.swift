@@ -8,7 +8,7 @@ import Testing
             return [seed]
         }
         return Array(
-            1...(AgreementTests.environment("AVIARY_NODE_SEEDS").flatMap(UInt64.init) ?? 60))
+            1...(AgreementTests.environment("AVIARY_NODE_SEEDS").flatMap(UInt64.init) ?? 500))
     }
 
     @Test(arguments: seeds)
@@ -40,5 +40,7 @@ import Testing
         #expect(total.reads > 50)
         #expect(total.crashes > 20)
         #expect(total.snapshots > 0)
+        #expect(total.boundedLosses > 5)
+        #expect(total.heals > 5)
     }
 }

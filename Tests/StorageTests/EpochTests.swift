@@ -34,7 +34,11 @@ import Testing
         #expect(again.accepted == 5 && again.current == 4)
     }
 
-    @Test func `a log one epoch ahead of a promise that was made moves the current epoch`() throws {
+    @Test
+    func
+        `a log one epoch ahead of a promise that was made moves the current epoch (ZOOKEEPER-1653, -582)`()
+        throws
+    {
         let member = Member()
         try member.replace("acceptedEpoch", with: Array("7".utf8))
         try member.replace("currentEpoch", with: Array("5\n".utf8))
@@ -94,7 +98,28 @@ import Testing
         member.disk.restart()
         let again = try member.open()
         #expect(throws: StorageError.self) { try again.epochs(lastZxid: zxid(1, 1)) }
-        #expect(try again.epochs(lastZxid: .untrusted, afterLoss: true).accepted == -1)
+        let epochs = try again.epochs(lastZxid: .untrusted, afterLoss: true)
+        #expect(epochs.accepted == -1 && epochs.wereLost)
+    }
+
+    @Test func `with the epochs the bound of a loss is lost, for the next start as well`() throws {
+        let member = try TornTailTests.member(synced: 6)
+        let directory = try member.open()
+        _ = try directory.epochs(lastZxid: .zero)
+        try directory.establish(StorageIdentity(history: 1, node: 1, disk: 1))
+        for name in ["acceptedEpoch", "currentEpoch", "aviary.epochs.1", "aviary.epochs.2"] {
+            try member.disk.remove(Member.folder + "/" + name)
+        }
+        member.disk.flip(bit: 0, at: 16 + 45 + 20, of: TornTailTests.log)
+        member.disk.restart()
+        let found = try member.recover()
+        #expect(found.state.loss == .through(zxid(1, 6)))
+        #expect(
+            try found.directory.epochs(lastZxid: found.state.lastLogged, afterLoss: true).wereLost)
+        member.disk.restart()
+        let again = try member.recover()
+        #expect(again.state.loss == .unknown)
+        #expect(try !again.directory.epochs(lastZxid: .zero, afterLoss: true).wereLost)
     }
 
     @Test(arguments: 0..<40)

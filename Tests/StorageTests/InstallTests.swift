@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test(arguments: [zxid(2, 0), zxid(1, 5), zxid(1, 3)], 0..<50)
-    func `a crash at any step leaves the old history or the new one, whole`(
+    func `a crash at any step leaves the old history or the new one, whole (Keeper 111339)`(
         zxid: Zxid, changes: Int
     ) throws {
         for seed in 0..<3 {

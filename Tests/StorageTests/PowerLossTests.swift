@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test(arguments: 1...80)
-    func `what was synced survives, whatever was going on`(seed: Int) throws {
+    func `what was synced survives, whatever was going on (Keeper 116316)`(seed: Int) throws {
         var generator = SeededGenerator(UInt64(seed))
         let member = Member(preallocationBytes: 8 << 10)
         var story = Story()

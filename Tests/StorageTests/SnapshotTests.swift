@@ -160,7 +160,9 @@ import Testing
     }
 
     @Test(arguments: 0..<40)
-    func `a crash while one is written leaves all of it or nothing`(changes: Int) throws {
+    func `a crash while one is written leaves all of it or nothing (etcd 13766, 14685)`(
+        changes: Int
+    ) throws {
         for seed in 0..<4 {
             var generator = SeededGenerator(UInt64(changes * 100 + seed))
             let member = Member()

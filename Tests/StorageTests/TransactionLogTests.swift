@@ -146,7 +146,7 @@ import Testing
         #expect(found.state.loss == nil)
     }
 
-    @Test func `a failed sync is never tried again`() throws {
+    @Test func `a failed sync is never tried again (ZOOKEEPER-4882)`() throws {
         let member = Member()
         var log = try member.recover().log()
         try log.write(records(1, 1...3))

@@ -51,7 +51,7 @@ import Testing
         #expect(!history.hasUncommitted)
     }
 
-    @Test func `a state received whole replaces everything`() {
+    @Test func `a state received whole replaces everything (ZOOKEEPER-4352)`() {
         var history = History(floor: .zero, proposals: log(1, 1...5), lastCommitted: .zero)
         history.restart(at: zxid(4, 7))
         #expect(history.floor == zxid(4, 7))

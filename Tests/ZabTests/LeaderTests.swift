@@ -8,7 +8,8 @@ import Testing
     // MARK: Discovery (5.1; ZOOKEEPER-1282, -1291)
 
     @Test
-    func `the new epoch is above every accepted epoch of a quorum, and durable before LEADERINFO`()
+    func
+        `the new epoch is above every accepted epoch of a quorum, and durable before LEADERINFO (ZOOKEEPER-335)`()
     {
         var leader = PeerHarness(id: 3, accepted: 4, current: 4)
         leader.winElection()
@@ -29,7 +30,10 @@ import Testing
         #expect(leader.peer.state.acceptedEpoch == 1)
     }
 
-    @Test func `currentEpoch is durable after a quorum of promises and before any NEWLEADER`() {
+    @Test
+    func
+        `currentEpoch is durable after a quorum of promises and before any NEWLEADER (ZOOKEEPER-1291)`()
+    {
         var leader = PeerHarness(id: 3)
         leader.winElection()
         let follower = leader.introduce(1)
@@ -266,6 +270,32 @@ import Testing
         #expect(leader.sync().delivered == [zxid(1, 1)])
     }
 
+    @Test func `a single server commits nothing before its disk holds it (etcd 14370)`() {
+        var leader = PeerHarness(of: [1])
+        #expect(leader.propose().delivered == [])
+        #expect(leader.sync().delivered == [zxid(1, 1)])
+    }
+
+    @Test
+    func `live traffic reaches a learner from where its synchronization ends (TLA+ notes 1-3)`() {
+        var leader = PeerHarness(id: 3)
+        let followers = leader.lead(with: [1])
+        leader.propose()
+        leader.sync()
+        leader.acknowledge(zxid(1, 1), on: followers[0])
+        leader.propose()
+        let late = leader.introduce(2, accepted: 1)
+        let effects = leader.promise(current: -1, last: .zero, on: late)
+        #expect(
+            effects.to(late) == [
+                "DIFF 1|1", "PROPOSAL 1|1", "COMMIT 1|1", "NEWLEADER 1|0", "PROPOSAL 1|2",
+            ])
+        #expect(leader.propose().to(late) == ["PROPOSAL 1|3"])
+        leader.sync()
+        let commits = leader.acknowledge(zxid(1, 3), on: followers[0])
+        #expect(commits.to(late) == ["COMMIT 1|2", "COMMIT 1|3"])
+    }
+
     @Test func `a quorum of followers commits what the leader's disk does not hold yet`() {
         var leader = PeerHarness(id: 3)
         let followers = leader.lead(with: [1, 2])
@@ -339,7 +369,8 @@ import Testing
         #expect(leader.drain().notifications(to: 1).map(\.zxid) == [zxid(1, 1)])
     }
 
-    @Test func `the counter never reaches its last value: a new epoch begins (ZOOKEEPER-1277)`() {
+    @Test
+    func `the counter never reaches its last value: a new epoch begins (ZOOKEEPER-1277, -2789)`() {
         var state = PeerHarness(of: [1]).peer.state
         var leader = Leader(&state)
         #expect(throws: Never.self) { try leader.advance(&state) }

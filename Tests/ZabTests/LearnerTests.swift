@@ -16,7 +16,9 @@ import Testing
         #expect(observer.connect().toLeader == ["OBSERVERINFO 4|0"])
     }
 
-    @Test func `a new epoch is promised on disk before ACKEPOCH tells current epoch and last zxid`()
+    @Test
+    func
+        `a new epoch is promised on disk before ACKEPOCH tells current epoch and last zxid (ZOOKEEPER-1282)`()
     {
         var follower = PeerHarness(log: log(3, 1...7), accepted: 4, current: 3)
         let effects = follower.discover(epoch: 5)
@@ -76,7 +78,8 @@ import Testing
 
     // MARK: The acknowledgement of NEWLEADER (5.4, rules 1 and 2)
 
-    @Test func `NEWLEADER is acknowledged once all received is durable (ZOOKEEPER-4646, -3023)`() {
+    @Test
+    func `NEWLEADER is acknowledged once all received is durable (ZOOKEEPER-4646, -3023, -3911)`() {
         var follower = PeerHarness()
         follower.discover(epoch: 2)
         follower.receive(.diff, zxid(1, 2))
@@ -85,7 +88,9 @@ import Testing
         #expect(follower.sync().toLeader == ["ACK 2|0"])
     }
 
-    @Test func `the data come first, then currentEpoch, then the acknowledgement (ZOOKEEPER-4643)`()
+    @Test
+    func
+        `the data come first, then currentEpoch, then the acknowledgement (ZOOKEEPER-4643, -4785)`()
     {
         var follower = PeerHarness()
         follower.discover(epoch: 2)
@@ -213,7 +218,7 @@ import Testing
 
     // MARK: TRUNC
 
-    @Test func `a TRUNC cuts the log before anything else is taken`() {
+    @Test func `a TRUNC cuts the log before anything else is taken (ZOOKEEPER-2832)`() {
         var follower = PeerHarness(log: log(1, 1...5), accepted: 1, current: 1)
         follower.discover(epoch: 2)
         #expect(follower.receive(.trunc, zxid(1, 3)).contains(.truncateLog(after: zxid(1, 3))))
@@ -231,7 +236,8 @@ import Testing
         #expect(follower.truncated().appended == [zxid(2, 1)])
     }
 
-    @Test func `a sync that was under way when the log was cut acknowledges nothing`() {
+    @Test
+    func `a sync that was under way when the log was cut acknowledges nothing (Keeper 102629)`() {
         var follower = PeerHarness()
         follower.follow(epoch: 1)
         for proposal in log(1, 1...3) { follower.receive(proposal) }
@@ -365,7 +371,10 @@ import Testing
         #expect(follower.sync().toLeader.isEmpty)
     }
 
-    @Test func `a committed transaction is delivered once this server's own disk holds it`() {
+    @Test
+    func
+        `a committed transaction is delivered once this server's own disk holds it (ZOOKEEPER-4882)`()
+    {
         var follower = PeerHarness()
         follower.follow(epoch: 1)
         follower.receive(proposal(1, 1))

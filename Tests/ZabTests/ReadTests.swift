@@ -9,7 +9,7 @@ import Testing
         leader.receive(.ping, .zero, data: [], on: connection)
     }
 
-    @Test func `a read waits for a PING that was sent after it came`() {
+    @Test func `a read waits for a PING that was sent after it came (etcd 20418)`() {
         var leader = PeerHarness(id: 3)
         let follower = leader.lead(with: [1])[0]
         leader.pass(1000)

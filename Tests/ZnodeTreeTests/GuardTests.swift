@@ -89,4 +89,68 @@ import ZnodeTree
             path: ZnodePath("/aviary/guard/mzxid/\(mzxid)/a"), version: 0)
         #expect(leader.code(.multi([versioned])) == .badArguments)
     }
+
+    // MARK: setACL
+
+    static let changed = [ACL([.read, .admin], .anyone)]
+
+    static func setACL(_ czxid: Zxid, _ path: String, version: Int32 = -1) -> Operation {
+        .setACL(
+            path: ZnodePath("/aviary/guard/czxid/\(czxid)\(path)"), acl: changed,
+            version: version)
+    }
+
+    @Test func `a setACL whose guard holds becomes one of the real znode`() throws {
+        for path in ["/a", "/"] {
+            var leader = Self.leader()
+            let stat = try #require(leader.tree.stat(of: ZnodePath(path)))
+            let record = leader.prepare(.success(Self.setACL(stat.czxid, path, version: 0)))
+            #expect(
+                record.txn == .setACL(path: ZnodePath(path), acl: Self.changed, version: 1))
+            leader.applyQueued()
+            #expect(leader.tree.acl(of: ZnodePath(path)) == Self.changed)
+        }
+    }
+
+    @Test func `a setACL whose guard does not hold, or whose version is another, is refused`()
+        throws
+    {
+        var leader = Self.leader()
+        let czxid = try #require(leader.tree.stat(of: "/a")?.czxid)
+        #expect(leader.code(Self.setACL(Zxid(epoch: 9, counter: 9), "/a")) == .badVersion)
+        #expect(leader.code(Self.setACL(czxid, "/a", version: 4)) == .badVersion)
+        #expect(leader.code(Self.setACL(czxid, "/missing")) == .noNode)
+        #expect(
+            leader.code(.setACL(path: "/aviary/guard/czxid", acl: Self.changed, version: -1))
+                == .badArguments)
+        #expect(leader.tree.acl(of: "/a") == ACL.open)
+    }
+
+    @Test func `a setACL does not reach the znode that was created again, proposed or applied`()
+        throws
+    {
+        var leader = Self.leader()
+        leader.create("/c")
+        let czxid = try #require(leader.tree.stat(of: "/c")?.czxid)
+        leader.prepare(.success(.delete(path: "/c", version: -1)))
+        #expect(leader.prepare(.success(Self.setACL(czxid, "/c"))).txn == .error(.noNode))
+        leader.prepare(.success(.create("/c")))
+        let new = leader.zxid
+        // The new one has the aversion of the old one.
+        let stale = leader.prepare(.success(Self.setACL(czxid, "/c", version: 0)))
+        #expect(stale.txn == .error(.badVersion))
+        let fresh = leader.prepare(.success(Self.setACL(new, "/c", version: 0)))
+        #expect(fresh.txn == .setACL(path: "/c", acl: Self.changed, version: 1))
+        leader.applyQueued()
+        #expect(leader.code(Self.setACL(czxid, "/c")) == .badVersion)
+    }
+
+    @Test func `the permission is that of the real setACL`() throws {
+        var leader = Self.leader()
+        let czxid = try #require(leader.tree.stat(of: "/a")?.czxid)
+        let bob = [ACL(.all, Identity(scheme: "digest", id: "bob:x"))]
+        leader.perform(.setACL(path: "/a", acl: bob, version: -1))
+        #expect(leader.code(Self.setACL(czxid, "/a")) == .noAuth)
+        #expect(leader.code(Self.setACL(Zxid(epoch: 9, counter: 9), "/a")) == .noAuth)
+    }
 }

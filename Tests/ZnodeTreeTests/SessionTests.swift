@@ -42,7 +42,7 @@ import ZnodeTree
         #expect(leader.tree.nodeCount == 4)
     }
 
-    @Test func `a closing session cannot write`() {
+    @Test func `a closing session cannot write (ZOOKEEPER-1208)`() {
         var leader = Leader()
         leader.prepare(.success(.closeSession))
         #expect(
@@ -82,7 +82,9 @@ import ZnodeTree
         #expect(leader.tree.ephemerals(of: Leader.session) == [])
     }
 
-    @Test func `no session gets more ephemerals than its closeSession can list`() throws {
+    @Test func `no session gets more ephemerals than its closeSession can list (ZOOKEEPER-4306)`()
+        throws
+    {
         var leader = Leader()
         let long = String(repeating: "n", count: 100_000)
         var created = 0

@@ -144,7 +144,7 @@ import ZnodeTree
     // MARK: Views
 
     @Test(arguments: 1...3 as ClosedRange<UInt64>)
-    func `a view stays as it was while the tree goes on`(seed: UInt64) throws {
+    func `a view stays as it was while the tree goes on (ZOOKEEPER-3127)`(seed: UInt64) throws {
         var leader = Self.busyTree(seed: seed)
         var views: [(view: DataTree, model: NaiveModel, bytes: [UInt8])] = []
         var random = SeededGenerator(seed: seed + 100)

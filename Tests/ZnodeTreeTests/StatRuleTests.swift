@@ -84,7 +84,7 @@ import ZnodeTree
         #expect(owner == 0xFF00_0000_0000_04D2)
     }
 
-    @Test func `versions wrap around without -1`() throws {
+    @Test func `versions wrap around without -1 (ZOOKEEPER-4743)`() throws {
         var leader = Leader()
         leader.create("/a")
         leader.tree.applyAsIs(.setData(path: "/a", data: [], version: .max), &leader.zxid)

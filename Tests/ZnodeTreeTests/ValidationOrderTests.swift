@@ -205,4 +205,14 @@ import ZnodeTree
         let over = leader.prepare(.success(.create("/e", whole + "x")))
         #expect(over.txn == .error(.marshallingError))
     }
+
+    @Test func `a check that stands alone becomes no transaction of its own (ZOOKEEPER-2623)`() {
+        var leader = Leader()
+        leader.create("/a")
+        for version in [Int32(-1), 0, 7] {
+            let record = leader.prepare(.success(.check(path: "/a", version: version)))
+            #expect(record.txn == .error(.unimplemented))
+        }
+        leader.applyQueued()
+    }
 }

@@ -114,7 +114,7 @@ extension DataDirectory {
         try disk.content(of: snapshotPath + "/" + FileNames.loss).map { Loss($0) }
     }
 
-    private func store(_ loss: Loss) throws(StorageError) {
+    func store(_ loss: Loss) throws(StorageError) {
         if try storedLoss() == loss { return }
         try disk.replaceContent(of: snapshotPath + "/" + FileNames.loss, with: loss.bytes)
         try disk.syncDirectory(snapshotPath)

@@ -131,14 +131,17 @@ package final class DataDirectory: Sendable {
     ///     that must not vote.
     ///   - afterLoss: Whether to begin anew when all copies are lost, as a member may that does
     ///     not count until it is synchronized.
-    /// - Returns: The epochs, mended if need be.
+    /// - Returns: The epochs, mended if need be. If they `wereLost`, so is the bound of the loss.
     /// - Throws: `.epochs`, `.disk`.
     package func epochs(
         lastZxid: Zxid, afterLoss: Bool = false
     ) throws(StorageError) -> EpochStore {
-        // A directory of ours has had its epochs from the first day on.
+        // A directory of ours has had its epochs from the first day on. Without them nothing tells
+        // how far its history reached, at the next start as well.
         try EpochStore(
-            on: disk, in: snapshotPath, lastZxid: lastZxid, mayBeMissing: !isOurs || afterLoss)
+            on: disk, in: snapshotPath, lastZxid: lastZxid, mayBeMissing: !isOurs,
+            noteLoss: afterLoss
+                ? { () throws(StorageError) in try self.store(.unknown) } : nil)
     }
 
     private static func lock(_ folder: String, on disk: any Disk) throws(StorageError)

@@ -10,6 +10,8 @@ package import Jute
 package struct EpochStore: Sendable {
     package private(set) var accepted: Epoch
     package private(set) var current: Epoch
+    /// All copies of one of them were lost, and nothing is left of what was promised.
+    package let wereLost: Bool
 
     private let disk: any Disk
     private let directory: String
@@ -23,9 +25,11 @@ package struct EpochStore: Sendable {
     ///     must not vote.
     ///   - mayBeMissing: Whether a folder without epochs is in order: it is new, or so old that
     ///     it comes from the time before ZooKeeper 3.4.
+    ///   - noteLoss: Called before lost ones are written anew; nil if that must not be.
     /// - Throws: `.epochs` when they contradict each other, the log, or are lost.
     init(
-        on disk: any Disk, in directory: String, lastZxid: Zxid, mayBeMissing: Bool
+        on disk: any Disk, in directory: String, lastZxid: Zxid, mayBeMissing: Bool,
+        noteLoss: (() throws(StorageError) -> Void)? = nil
     ) throws(StorageError) {
         self.disk = disk
         self.directory = directory
@@ -41,9 +45,13 @@ package struct EpochStore: Sendable {
         // back: the higher one was promised.
         let knownAccepted = ([accepted] + copies.map(\.accepted)).compactMap { $0 }.max()
         let knownCurrent = ([current] + copies.map(\.current)).compactMap { $0 }.max()
-        if knownAccepted == nil || knownCurrent == nil, !mayBeMissing {
-            throw .epochs(
-                "the epoch files in \(directory) are lost or damaged, and so are their copies")
+        wereLost = (knownAccepted == nil || knownCurrent == nil) && !mayBeMissing
+        if wereLost {
+            guard let noteLoss else {
+                throw .epochs(
+                    "the epoch files in \(directory) are lost or damaged, and so are their copies")
+            }
+            try noteLoss()
         }
         self.accepted = knownAccepted ?? max(lastZxid.epoch, knownCurrent ?? lastZxid.epoch)
         self.current = knownCurrent ?? lastZxid.epoch

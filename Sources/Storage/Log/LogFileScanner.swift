@@ -77,6 +77,16 @@ struct LogFileScanner {
         return check(size: size, checksum: checksum)
     }
 
+    /// Goes on where a record begins that is known from elsewhere. What lies before does not count
+    /// any more, so that the scanner must be one without a sidecar.
+    mutating func skip(to offset: Int) {
+        precondition(sidecar == nil && offset >= self.offset)
+        guard end == nil else { return }
+        self.offset = offset
+        buffer = []
+        bufferStart = offset
+    }
+
     private mutating func check(size: Int, checksum: UInt64) -> LoggedRecord? {
         let start = offset - bufferStart
         let payload = buffer[start + LogFormat.recordHeaderSize..<start + size - 1]

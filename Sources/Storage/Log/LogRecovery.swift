@@ -26,6 +26,8 @@ struct LogRecovery {
         /// The highest transaction that was synced once.
         var bound: Zxid
         var isBoundKnown = true
+        /// Something is missing in front of a record.
+        var hasGap = false
         var damage: LogDamage?
         var repairs: [Repair] = []
     }
@@ -90,6 +92,9 @@ struct LogRecovery {
             }
         }
         try judgeOrphans(into: &outcome)
+        if outcome.damage != nil || outcome.hasGap {
+            try measureReach(of: files, into: &outcome)
+        }
         outcome.committed = min(outcome.committed, outcome.last)
         if outcome.damage == nil {
             outcome.contiguousFrom = try contiguousFrom(base: base, start: start)
@@ -103,6 +108,41 @@ struct LogRecovery {
             outcome.bound = max(outcome.bound, watermark.zxid)
         }
         outcome.committed = max(outcome.committed, watermark.committed)
+    }
+
+    /// After a damage: how far the log reached before.
+    ///
+    /// After a loss of power the watermark may be behind, and what was synced above it was
+    /// acknowledged as well. It is as readable there as in a whole log, unless the damage reaches
+    /// over the watermark: then nobody knows where the log ended.
+    private func measureReach(
+        of files: [LogFile], into outcome: inout Outcome
+    ) throws(StorageError) {
+        for file in files {
+            guard file.isTrusted, let previous = file.sidecar?.previous else {
+                outcome.isBoundKnown = false
+                return
+            }
+            // All of it was synced before the file was begun.
+            outcome.bound = max(outcome.bound, previous)
+        }
+        guard let file = files.last else { return }
+        var scanner = try LogFileScanner(
+            file.name, path: directory + "/" + FileNames.log(file.name), sidecar: nil, on: disk)
+        if let watermark = file.sidecar?.watermark, watermark.offset > LogFormat.header.count {
+            let last = file.sidecar?.records.last { $0.offset < watermark.offset }
+            if let last { scanner.skip(to: last.offset) }
+            guard let last, let record = try scanner.next(), record.zxid == last.zxid,
+                scanner.offset == watermark.offset
+            else {
+                outcome.isBoundKnown = false
+                return
+            }
+        }
+        while let record = try scanner.next() {
+            outcome.bound = max(outcome.bound, record.zxid)
+        }
+        if scanner.end?.offset == 0 { outcome.isBoundKnown = false }
     }
 
     private func isTrusted(_ name: Zxid) -> Bool {
@@ -188,6 +228,7 @@ struct LogRecovery {
             path: path, offset: record.position.offset,
             problem: .gap(after: outcome.last, found: record.zxid))
         guard file.isTrusted else { throw .damagedLog(damage) }
+        outcome.hasGap = true
         let synced = file.sidecar?.watermark?.offset ?? LogFormat.header.count
         if record.position.offset < synced {
             outcome.damage = damage
@@ -221,6 +262,8 @@ struct LogRecovery {
                 continue
             }
             note(watermark, in: &outcome)
+            // A file behind it tells where it ended. Otherwise the watermark may be behind.
+            if logs.allSatisfy({ $0 < name }) { outcome.isBoundKnown = false }
             outcome.repairs.append(.setAside(log: name))
             outcome.damage =
                 outcome.damage

@@ -5,9 +5,13 @@ Not `requests`: that tidies up URLs and headers, which are just what many tests 
 
 import http.client
 import json
+import re
 import socket
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
+
+# As text, anywhere in an answer.
+ZXID = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass
