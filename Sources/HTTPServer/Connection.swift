@@ -141,6 +141,8 @@ extension Connection {
         case .streaming(let stream):
             loop.counters.streams.subtract(1, ordering: .relaxed)
             stream.close()
+            // A later answer may be read as slowly as any.
+            limitSilence(socket, timeout: .zero)
         case .idle, .readingHead, .receiving, .discarding, .answered:
             break
         }
@@ -240,11 +242,7 @@ extension Connection {
     private func answer(_ response: HTTPResponse, with stream: HTTPBodyStream) -> Bool {
         stage = .streaming(stream)
         loop.counters.streams.add(1, ordering: .relaxed)
-        let number = exchange.withLock { state in
-            state.beginStream()
-            return state.number
-        }
-        stream.begin(on: self, number: number)
+        stream.begin(on: self, number: exchange.withLock { $0.beginStream() })
         if !isWatched { watchPeer() }
         limitSilence(socket, timeout: loop.configuration.peerTimeout)
         if loop.isStopping { stream.stop() }
@@ -393,6 +391,7 @@ extension Connection {
     /// It clears all of its pool after each request, and half of it before each answer, and so
     /// keeps pages that hold nothing but zeros.
     private func trimMemory() {
+        target = []
         // The request begins where the pool does, unless blank lines came before it; a whole page
         // of them would show as bytes that no request had.
         guard loop.gate.keepsLayout, let received = receivedByteCount(socket),

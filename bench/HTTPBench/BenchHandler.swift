@@ -44,7 +44,11 @@ final class BenchHandler: HTTPHandler {
             return text("\(release()) released\n")
         case "/event":
             let event = Array("data: 0123456789\n\n".utf8)
-            let count = streams.withLock { all in all.count { $0.write(event, flush: false) } }
+            // The loop that gives this answer turns anyway; others get theirs with a later flush.
+            let count = streams.withLock { all in
+                all.removeAll { !$0.write(event, flush: false) }
+                return all.count
+            }
             return text("\(count) written\n")
         case "/memory":
             return text("\(residentBytes()) \(waits.withLock { $0.count }) waits\n")
@@ -66,9 +70,14 @@ final class BenchHandler: HTTPHandler {
     }
 
     /// Answers what is queued, in batches, on the calling thread; does not return.
-    func answerWrites(of server: HTTPServer) -> Never {
+    ///
+    /// - Parameters:
+    ///   - server: Whose loops to wake.
+    ///   - pause: Microseconds before each batch, as a disk would take.
+    func answerWrites(of server: HTTPServer, pause: Int) -> Never {
         while true {
             queued.wait()
+            if pause > 0 { usleep(UInt32(clamping: pause)) }
             let batch = writes.withLock { writes in
                 defer { writes = [] }
                 return writes

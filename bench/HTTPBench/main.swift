@@ -3,7 +3,7 @@ import HTTPServer
 
 // Serves what load is to be put on until it is killed; see `BenchHandler`.
 //
-//     HTTPBench <port> [<loops>]
+//     HTTPBench <port> [<loops> [<microseconds before each batch of answers>]]
 
 let arguments = CommandLine.arguments.dropFirst().compactMap { Int($0) }
 var configuration = HTTPServerConfiguration()
@@ -18,4 +18,4 @@ do {
     print(error)
     exit(1)
 }
-handler.answerWrites(of: server)
+handler.answerWrites(of: server, pause: arguments.dropFirst(2).first ?? 0)
