@@ -118,6 +118,11 @@ let package = Package(
             name: "TreeBench", dependencies: ["Checksum", "Jute", "ZnodeTree"],
             path: "bench/TreeBench", swiftSettings: strict),
 
+        // An HTTP server to put load on, without a node behind it.
+        .executableTarget(
+            name: "HTTPBench", dependencies: ["HTTPServer"], path: "bench/HTTPBench",
+            swiftSettings: strict),
+
         // MARK: Tests.
 
         .testTarget(name: "JuteTests", dependencies: ["Jute"], swiftSettings: strict),

@@ -5,7 +5,9 @@
 #include <microhttpd.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 // What a daemon of ours is started with. `context` is the first argument of every callback.
 struct CMicroHTTPDSettings {
@@ -72,6 +74,29 @@ static inline size_t CMicroHTTPDHeadSize(struct MHD_Connection *connection) {
 // Makes the length of a response's body unknown to the client without chunks.
 static inline void CMicroHTTPDEndByClosing(struct MHD_Response *response) {
     MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+}
+
+// Whether `size` bytes, a multiple of 8, are all zero.
+static inline int CMicroHTTPDIsZero(const char *bytes, size_t size) {
+    const unsigned long long *words = (const unsigned long long *)bytes;
+    for (size_t index = 0; index < size / sizeof *words; index++) {
+        if (words[index] != 0) return 0;
+    }
+    return 1;
+}
+
+// Gives pages of zeros back, of private anonymous memory that nobody else uses meanwhile. Nothing
+// when `address` is not the beginning of a page.
+static inline void CMicroHTTPDReleaseZeroPages(uintptr_t address, size_t size) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if (address == 0 || address % page != 0) return;
+    char *end = (char *)address + size / page * page;
+    char *run = (char *)address;
+    for (char *next = run; next <= end; next += page) {
+        if (next < end && CMicroHTTPDIsZero(next, page)) continue;
+        if (next > run) madvise(run, (size_t)(next - run), MADV_DONTNEED);
+        run = next + page;
+    }
 }
 
 // What Swift's Glibc module leaves out: a descriptor that other threads make readable, or -1.

@@ -43,6 +43,9 @@ final class Connection: @unchecked Sendable {
     private var isHead = false
 
     private(set) var stage = Stage.idle
+    /// Of heads and bodies since the connection began.
+    private var consumedBytes = 0
+    private var methodAddress: UInt = 0
     private var progress: Progress
     private var target: [UInt8] = []
     private var targetAddress: UInt = 0
@@ -96,6 +99,7 @@ extension Connection {
     /// - Returns: False to close the connection; what there was to say has then been sent.
     func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
         progress.bodyBytes += bytes.count
+        consumedBytes += bytes.count
         progress.lastByteAt = loop.now
         switch stage {
         case .receiving(let head, let limit):
@@ -137,6 +141,8 @@ extension Connection {
         case .streaming(let stream):
             loop.counters.streams.subtract(1, ordering: .relaxed)
             stream.close()
+            // A later answer may be read as slowly as any.
+            limitSilence(socket, timeout: .zero)
         case .idle, .readingHead, .receiving, .discarding, .answered:
             break
         }
@@ -152,6 +158,8 @@ extension Connection {
 extension Connection {
     private func headCompleted(_ raw: RawHead) -> Bool {
         loop.counters.requests.add(1, ordering: .relaxed)
+        methodAddress = UInt(bitPattern: raw.method.baseAddress)
+        consumedBytes += raw.sizeBytes
         // An answer queued at this point makes the library close the connection behind it.
         let length: Int?
         do throws(HTTPRefusal) {
@@ -234,11 +242,7 @@ extension Connection {
     private func answer(_ response: HTTPResponse, with stream: HTTPBodyStream) -> Bool {
         stage = .streaming(stream)
         loop.counters.streams.add(1, ordering: .relaxed)
-        let number = exchange.withLock { state in
-            state.beginStream()
-            return state.number
-        }
-        stream.begin(on: self, number: number)
+        stream.begin(on: self, number: exchange.withLock { $0.beginStream() })
         if !isWatched { watchPeer() }
         limitSilence(socket, timeout: loop.configuration.peerTimeout)
         if loop.isStopping { stream.stop() }
@@ -316,8 +320,8 @@ extension Connection {
                 _ = respond(to: number, with: response, flush: true)
             }
         case .streaming(let stream):
-            shutdown(socket, Int32(SHUT_RDWR))
-            stream.close()
+            // Once: this is news to the watch too.
+            if stream.close() { shutdown(socket, Int32(SHUT_RDWR)) }
         case .idle, .readingHead, .receiving, .discarding, .handling, .answered:
             // The library notices by itself.
             break
@@ -351,6 +355,7 @@ extension Connection {
             if !isWatched {
                 if !hasPeerFinished, isClosedByPeer(socket) { hungUp(isBroken: false) }
             } else if wasSuspended {
+                trimMemory()
                 loop.move(self, to: .settled)
             }
             wasSuspended = true
@@ -379,6 +384,20 @@ extension Connection {
         case .handling, .answered, .streaming:
             break
         }
+    }
+
+    /// Gives back what the library does not need of the connection's memory while it is suspended.
+    ///
+    /// It clears all of its pool after each request, and half of it before each answer, and so
+    /// keeps pages that hold nothing but zeros.
+    private func trimMemory() {
+        target = []
+        // The request begins where the pool does, unless blank lines came before it; a whole page
+        // of them would show as bytes that no request had.
+        guard loop.gate.keepsLayout, let received = receivedByteCount(socket),
+            received < UInt64(consumedBytes) + 4096
+        else { return }
+        handle.releaseZeroPages(ofPoolAt: methodAddress)
     }
 
     /// Answers a request that waits, because nobody else will, or finishes a stream.

@@ -34,7 +34,7 @@ struct Daemon {
     /// Holds the head (16 + 16 KiB at most by our limits), the library's list of 100 fields
     /// (7 KiB), and the head of the answer, which may repeat the target in `Location`. Past it the
     /// library answers in its own words, or not at all. All of it is cleared after each request.
-    private static let memoryBytesPerConnection = 64 * 1024
+    fileprivate static let memoryBytesPerConnection = 64 * 1024
 
     static var libraryVersion: String { String(cString: MHD_get_version()) }
 
@@ -132,6 +132,15 @@ struct ConnectionHandle {
             MHD_add_response_header(reply, "Connection", "close")
         }
         return MHD_queue_response(connection, UInt32(response.status), reply) == .YES
+    }
+
+    /// Gives the pages of the connection's memory pool that hold only zeros back to the system,
+    /// which has zeros again for whoever uses them next.
+    ///
+    /// - Parameter address: Where the pool begins; nothing happens if that is no page's beginning.
+    /// - Precondition: The connection is suspended, so that nobody uses the pool meanwhile.
+    func releaseZeroPages(ofPoolAt address: UInt) {
+        CMicroHTTPDReleaseZeroPages(address, Daemon.memoryBytesPerConnection)
     }
 
     /// The head of the request that is being handled.

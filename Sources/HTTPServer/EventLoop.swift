@@ -38,6 +38,8 @@ final class EventLoop: @unchecked Sendable {
     private let answered = Mutex<[Connection]>([])
     /// The other buffer of `answered`, so that neither is allocated anew for each batch.
     private var batch: [Connection] = []
+    /// When answers go out even though there are requests to read; see `resumeAnswered`.
+    private var resumeDeadline: UInt64 = 0
 
     init(
         configuration: HTTPServerConfiguration, handler: any HTTPHandler, counters: Counters
@@ -171,7 +173,7 @@ extension EventLoop {
         var listener: Int32 = -1
         var deadline = UInt64.max
         while true {
-            wait(for: sockets, daemon, until: min(deadline, sweep.next))
+            let isIdle = wait(for: sockets, daemon, until: min(deadline, sweep.next))
             now = monotonicNanoseconds()
             if !isStopping, isStopRequested.load(ordering: .acquiring) {
                 isStopping = true
@@ -180,7 +182,7 @@ extension EventLoop {
                 let all = active.connections + settled.connections
                 for connection in all { connection.cancel() }
             }
-            resumeAnswered()
+            if isIdle || isStopping || now >= resumeDeadline { resumeAnswered() }
             daemon.run()
             if now >= sweep.next {
                 // Also here, because a busy loop need not come to `poll`.
@@ -201,26 +203,30 @@ extension EventLoop {
 
     /// Sleeps until a socket is ready, somebody calls `wake`, the library wants its turn, or it
     /// is `time`.
-    private func wait(for sockets: Int32, _ daemon: Daemon, until time: UInt64) {
+    ///
+    /// - Returns: Whether the library has nothing to read or write.
+    private func wait(for sockets: Int32, _ daemon: Daemon, until time: UInt64) -> Bool {
         let limit = now < time ? Int((time - now) / 1_000_000) + 1 : 0
-        let timeout = min(limit, daemon.timeoutMilliseconds ?? limit)
-        if timeout > 0 {
-            var descriptors = (
-                pollfd(fd: sockets, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: wakeDescriptor, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: peerWatch.descriptor, events: Int16(POLLIN), revents: 0)
-            )
-            withUnsafeMutablePointer(to: &descriptors) { all in
-                _ = all.withMemoryRebound(to: pollfd.self, capacity: 3) {
-                    poll($0, 3, Int32(clamping: timeout))
-                }
+        let wanted = daemon.timeoutMilliseconds ?? limit
+        if wanted == 0 { return false }
+        // Answers that were left for later do not wait for a socket.
+        let timeout = isWakeUpPending.load(ordering: .acquiring) ? 0 : min(limit, wanted)
+        var descriptors = (
+            pollfd(fd: sockets, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: wakeDescriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: peerWatch.descriptor, events: Int16(POLLIN), revents: 0)
+        )
+        withUnsafeMutablePointer(to: &descriptors) { all in
+            _ = all.withMemoryRebound(to: pollfd.self, capacity: 3) {
+                poll($0, 3, Int32(clamping: timeout))
             }
-            if descriptors.1.revents != 0 {
-                var count: UInt64 = 0
-                read(wakeDescriptor, &count, MemoryLayout<UInt64>.size)
-            }
-            if descriptors.2.revents != 0 { noticeHangUps() }
         }
+        if descriptors.1.revents != 0 {
+            var count: UInt64 = 0
+            read(wakeDescriptor, &count, MemoryLayout<UInt64>.size)
+        }
+        if descriptors.2.revents != 0 { noticeHangUps() }
+        return descriptors.0.revents == 0
     }
 
     private func noticeHangUps() {
@@ -229,13 +235,25 @@ extension EventLoop {
         }
     }
 
+    /// Resumes what was answered.
+    ///
+    /// The library then walks all that is suspended. With thousands of requests that wait for
+    /// long, this costs more than answering a few: therefore they go out when there is nothing
+    /// else to do, and while there is, so seldom that the walks take a small share of the time.
     private func resumeAnswered() {
         // Cleared before the queue is taken: what is queued later wakes the loop again.
         isWakeUpPending.store(false, ordering: .sequentiallyConsistent)
         answered.withLock { swap(&$0, &batch) }
+        if batch.isEmpty { return }
+        resumeDeadline = now + UInt64(suspended) * EventLoop.walkNanoseconds * EventLoop.walkShare
         for connection in batch { connection.resume() }
         batch.removeAll(keepingCapacity: true)
     }
+
+    /// Measured: what one suspended connection costs in a walk.
+    private static let walkNanoseconds: UInt64 = 8
+    /// One part of the time in so many is for walks.
+    private static let walkShare: UInt64 = 20
 }
 
 /// Which connections are looked at when: each once a second, many of them in several goes so that

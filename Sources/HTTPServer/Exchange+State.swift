@@ -87,8 +87,12 @@ struct ExchangeState {
     }
 
     /// The answer that was just taken has a body that comes in pieces.
-    mutating func beginStream() {
+    ///
+    /// - Returns: The number of the stream; that of the request is no longer good for anything.
+    mutating func beginStream() -> UInt64 {
+        number += 1
         stage = .streaming
+        return number
     }
 
     /// There is nothing to send, and the connection is to be suspended.
@@ -111,7 +115,7 @@ struct ExchangeState {
         if stage == .resuming { stage = .streaming }
     }
 
-    /// Whether request `number` still has the connection.
+    /// Whether request or stream `number` still has the connection.
     func holds(_ number: UInt64) -> Bool {
         number == self.number && stage != .closed
     }

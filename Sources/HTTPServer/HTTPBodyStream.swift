@@ -170,20 +170,24 @@ extension HTTPBodyStream {
     }
 
     /// Nobody will send the rest.
-    func close() {
-        let (action, suspended) = state.withLock {
-            state -> ((@Sendable () -> Void)?, Connection?) in
+    ///
+    /// - Returns: Whether there was a rest.
+    @discardableResult
+    func close() -> Bool {
+        let (isNews, action, suspended) = state.withLock {
+            state -> (Bool, (@Sendable () -> Void)?, Connection?) in
             switch state.phase {
-            case .complete, .closed: return (nil, nil)
+            case .complete, .closed: return (false, nil, nil)
             case .open, .finished: break
             }
             let action = state.closedAction
             let suspended = state.refill()
             state.end(.closed)
-            return (action, suspended)
+            return (true, action, suspended)
         }
         suspended?.resumeLater(flush: true)
         action?()
+        return isNews
     }
 
     /// Lets the owner write a last piece, then finishes.

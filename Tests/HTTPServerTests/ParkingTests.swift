@@ -1,3 +1,4 @@
+import Glibc
 import HTTPServer
 import Testing
 
@@ -71,6 +72,44 @@ import Testing
             try eventually { server.statistics.connections == 1 }
             // One that is still counted would keep the server from stopping.
             try eventually { server.statistics.waiting == 0 }
+        }
+    }
+
+    @Test func `a connection that breaks is let go although nobody answers`() throws {
+        try withServer { server, handler in
+            let clients = try (0..<100).map { _ in try Client(port: server.port) }
+            for client in clients { try client.send(ParkingTests.park) }
+            try eventually { handler.parkedCount == 100 }
+            #expect(handler.exchanges.allSatisfy { $0.peerAnswers })
+            for client in clients { client.disconnectHard() }
+            try eventually { server.statistics.connections == 0 }
+            #expect(server.statistics.waiting == 0)
+            #expect(handler.gone == 100)
+            #expect(!handler.exchanges.contains { $0.peerAnswers })
+            #expect(handler.release() == 0)
+        }
+    }
+
+    @Test func `requests that wait for long stay answerable`() throws {
+        try withServer { server, handler in
+            // Every other one has been served before.
+            let clients = try (0..<100).map { _ in try Client(port: server.port) }
+            for (number, client) in clients.enumerated() {
+                if number % 2 == 0 {
+                    try client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                    #expect(try client.response()?.text == "ok")
+                }
+                // With something behind it, which must not be lost with the memory given back.
+                try client.send(
+                    ParkingTests.park + "GET /echo?\(number) HTTP/1.1\r\nHost: x\r\n\r\n")
+            }
+            try eventually { handler.parkedCount == 100 }
+            sleep(3)
+            #expect(handler.release() == 100)
+            for (number, client) in clients.enumerated() {
+                #expect(try client.response()?.text == "released")
+                #expect(try client.response()?["x-request"] == "GET /echo?\(number)")
+            }
         }
     }
 

@@ -147,6 +147,15 @@ import Testing
         }
     }
 
+    @Test func `many clients may leave their streams at once`() throws {
+        try withServer { server, handler in
+            let all = try (0..<200).map { _ in try streaming(server, handler) }
+            for (client, _) in all { client.disconnect() }
+            try eventually { server.statistics.connections == 0 }
+            #expect(all.allSatisfy { $0.1.closed == 1 })
+        }
+    }
+
     @Test func `a client that leaves ends its stream also while there is more to send`() throws {
         try withServer { server, handler in
             let client = try Client(port: server.port)
