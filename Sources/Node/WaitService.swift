@@ -73,6 +73,8 @@ package final class WaitService: Sendable {
         var isRenewalDue = false
     }
 
+    private static let batchSize = 256
+
     private let state: Mutex<State>
     private let queue = DispatchQueue(label: "aviary.waits", qos: .userInitiated)
     private let limit: Int
@@ -222,7 +224,11 @@ package final class WaitService: Sendable {
             defer { state.signalled = [] }
             return state.signalled
         }
-        for (id, signal) in signalled {
+        for (count, (id, signal)) in signalled.enumerated() {
+            // A crowd is answered while the rest of it is still being told.
+            if count > 0, count % WaitService.batchSize == 0 {
+                owner.withLock { $0 }.batchEnded()
+            }
             let waiter = state.withLock { state in
                 state.waiters[id]?.isSignalled = false
                 return state.waiters[id]

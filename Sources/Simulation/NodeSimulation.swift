@@ -55,7 +55,9 @@ package final class NodeSimulation {
     private var damaged: PeerID?
     private var fates: [Int: Fate] = [:]
     private var lastAcknowledged = Zxid.zero
-    private var digests: [Zxid: UInt64] = [:]
+    /// What each transaction made of the tree, and what it changed.
+    private var told: [Zxid: (digest: UInt64, changes: [Change])] = [:]
+    private var lastTold: [PeerID: Zxid] = [:]
     package private(set) var failure: BrokenPromise?
     package private(set) var counters = Counters()
     package private(set) var trace: [String] = []
@@ -250,12 +252,25 @@ package final class NodeSimulation {
     }
 
     /// A node has applied everything up to `zxid`.
-    func applied(_ zxid: Zxid, digest: UInt64, at id: PeerID) {
-        if let other = digests[zxid] {
-            if other != digest { fail("\(id) has another digest at \(zxid)") }
+    /// A node was told what a transaction changed: the same as all others, with no hole and no
+    /// repetition. Events are made of nothing else.
+    func applied(_ result: TxnResult, digest: UInt64, at id: PeerID) {
+        let zxid = result.zxid
+        if let other = told[zxid] {
+            if other.digest != digest { fail("\(id) has another digest at \(zxid)") }
+            if other.changes != result.changes { fail("\(id) saw other changes at \(zxid)") }
         } else {
-            digests[zxid] = digest
+            told[zxid] = (digest, result.changes)
         }
+        if let last = lastTold[id], !zxid.directlyFollows(last) {
+            fail("\(id) was told of \(zxid) after \(last)")
+        }
+        lastTold[id] = zxid
+    }
+
+    /// A node has a state without having been told how it came about.
+    func hasState(through zxid: Zxid, _ id: PeerID) {
+        lastTold[id] = zxid
     }
 
     private func checkEnd() throws(BrokenPromise) {

@@ -61,6 +61,7 @@ final class SimulatedNode {
                 "\(id) starts at \(opened.peer.state.history.lastLogged), \(opened.peer.state.standing)"
             )
             world.started(id, opened.peer.state.standing)
+            world.hasState(through: opened.tree.lastApplied, id)
             replica = Replica(
                 peer: opened.peer, tree: opened.tree, options: settings.replica,
                 environment: self, random: SeededGenerator(seed: world.random.next()),
@@ -272,13 +273,15 @@ extension SimulatedNode: ReplicaEnvironment {
         return isDone
     }
 
-    func replacedState(through zxid: Zxid) {}
+    func replacedState(through zxid: Zxid) {
+        world.hasState(through: zxid, id)
+    }
 
     func applied(_ result: TxnResult) {
         let zxid = result.zxid
         log?.noteCommitted(zxid)
         guard let replica else { return }
-        world.applied(zxid, digest: replica.served.read { $0.digest }, at: id)
+        world.applied(result, digest: replica.served.read { $0.digest }, at: id)
     }
 
     func install(_ view: DataTree) {
