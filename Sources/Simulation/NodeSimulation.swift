@@ -334,7 +334,7 @@ package final class NodeSimulation {
         switch standing {
         case .trusted, .empty:
             // The bit was one that nobody needs any more.
-            healed(id)
+            if damaged == id { damaged = nil }
         case .mayHaveLost(let bound):
             if bound == nil { counters.unboundedLosses += 1 } else { counters.boundedLosses += 1 }
         }

@@ -88,6 +88,11 @@ def test_java_opens_the_data_of_every_member(make_ensemble, open_in_java, end):
     # Few transactions between snapshots, so that there are several, with logs between them.
     ensemble = make_ensemble(settings={"snapCount": 100})
     expected = _fill(ensemble)
+    # A quorum has it all by now, which need not be every member.
+    eventually(
+        lambda: len({member.http.get(znode("/")).zxid for member in ensemble}) == 1,
+        "everyone has applied the same transactions",
+    )
     getattr(ensemble, end)()
     for member in ensemble:
         assert member.snapshot_files() or end == "kill"

@@ -249,6 +249,36 @@ def test_an_aviary_that_was_away_is_brought_up_to_date_by_a_java_leader(make_ens
     _same_trees(node, client)
 
 
+@pytest.mark.parametrize("kinds", [["aviary", "java", "java"], ["java", "java", "aviary"]])
+def test_a_damaged_aviary_helps_a_whole_java_server_to_lead(make_ensemble, kazoo, kinds):
+    """It has lost a part and knows how far it reached: its vote and its promise count."""
+    ensemble = make_ensemble(kinds, start=False)
+    ensemble.start(*sorted(ensemble.members, reverse=True)).wait_ready()
+    (node,) = ensemble.aviaries
+    whole, down = ensemble.javas
+    for number in range(20):
+        node.http.put(znode(f"/kept-{number}"), b"k").expect(201)
+    _wait_for_everyone(ensemble)
+    ensemble.kill()
+    newest = node.log_files()[-1]
+    content = bytearray(newest.read_bytes())
+    content[40] ^= 1
+    newest.write_bytes(content)
+
+    whole.start()
+    node.start().wait_ready()
+    assert ensemble.leader() is whole
+    assert node.synchronizations()[-1] == "SNAP"
+    for number in range(20):
+        assert node.http.get(znode(f"/kept-{number}")).expect(200).json["text"] == "k"
+    node.http.put(znode("/meanwhile"), b"m").expect(201)
+    down.start().wait_ready()
+    _wait_for_everyone(ensemble)
+    _same_trees(node, kazoo(down))
+    for member in ensemble:
+        assert member.digest_mismatches() == 0
+
+
 def test_a_java_server_that_was_away_is_brought_up_to_date_by_aviary(make_ensemble, kazoo):
     ensemble = _led_by_aviary(make_ensemble)
     node, away = ensemble[3], ensemble[1]
