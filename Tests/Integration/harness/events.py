@@ -19,9 +19,9 @@ def events(*paths, **query):
     return "/v1/events?" + urlencode([("path", path) for path in paths] + list(query.items()))
 
 
-def watchers(member):
+def watchers(member, timeout=20):
     """Who waits on this member."""
-    with member.client() as client:
+    with member.client(timeout=timeout) as client:
         return client.get("/v1/watchers").expect(200).json["watchers"]
 
 
