@@ -60,7 +60,7 @@ def http(method, url, body=None):
 class Aviary:
     name = "Aviary"
 
-    def __init__(self, folder):
+    def __init__(self, folder, binary=AVIARY, settings=()):
         ports = free_ports(9)
         self.urls = [f"http://127.0.0.1:{ports[3 * i]}" for i in range(3)]
         members = [
@@ -73,11 +73,14 @@ class Aviary:
             (data / "myid").write_text(f"{i + 1}\n")
             config = data / "aviary.cfg"
             config.write_text(
-                "\n".join([f"dataDir={data}", f"http.port={ports[3 * i]}", *members]) + "\n"
+                "\n".join(
+                    [f"dataDir={data}", f"http.port={ports[3 * i]}", *settings, *members]
+                )
+                + "\n"
             )
             self.processes.append(
                 subprocess.Popen(
-                    [AVIARY, "serve", "--config", config],
+                    [binary, "serve", "--config", config],
                     stdout=(data / "log").open("w"),
                     stderr=subprocess.STDOUT,
                 )

@@ -96,9 +96,8 @@ class Load:
         turn, number = index, 0
         client = self._connect(turn)
         while not self._stop.is_set():
-            value = _value(promises.folder, number)
             try:
-                answer = client.put(znode(promises.path(number)), value, If_None_Match="*")
+                answer = self._create(client, promises, number)
             except (OSError, http.client.HTTPException):
                 # It may have been applied: this number is settled by nobody.
                 promises.unknown.append(number)
@@ -108,7 +107,7 @@ class Load:
                 client = self._connect(turn)
                 time.sleep(0.01)
                 continue
-            if answer.status == 201:
+            if answer.status in (200, 201):
                 promises.acknowledged[number] = answer.json["zxid"]
                 promises.times.append(time.monotonic())
                 number += 1
@@ -121,8 +120,26 @@ class Load:
                 promises.surprises.append((promises.path(number), answer))
                 return
 
+    def _create(self, client, promises, number):
+        value = _value(promises.folder, number)
+        return client.put(znode(promises.path(number)), value, If_None_Match="*")
+
     def _connect(self, turn):
         return self.members[turn % len(self.members)].client(timeout=self._timeout)
+
+
+class TransactionLoad(Load):
+    """Creates each znode in one transaction together with `PARTS` children, and changes it there."""
+
+    PARTS = 3
+
+    def _create(self, client, promises, number):
+        path = promises.path(number)
+        operations = [{"op": "create", "path": path}]
+        operations += [{"op": "create", "path": f"{path}/{part}"} for part in range(self.PARTS)]
+        value = _value(promises.folder, number).decode()
+        operations.append({"op": "set", "path": path, "text": value})
+        return client.post("/v1/transactions", {"operations": operations})
 
 
 def _value(folder, number):
