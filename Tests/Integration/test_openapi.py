@@ -75,7 +75,7 @@ def contract():
 
 @pytest.fixture(scope="module")
 def member(make_shared_ensemble):
-    return make_shared_ensemble(["aviary"])[1]
+    return make_shared_ensemble(["aviary"]).wait_sessions()[1]
 
 
 @pytest.fixture
