@@ -1211,6 +1211,17 @@ enum OpenAPIDocument {
        }
       }
      },
+     "307": {
+      "description": "Another node reaches back to the cursor, this one does not. A stream sends `reset`\ninstead, since a page may not follow to another origin.\n",
+      "headers": {
+       "Location": {
+        "schema": {
+         "type": "string",
+         "format": "uri"
+        }
+       }
+      }
+     },
      "400": {
       "$ref": "#/components/responses/Problem"
      },
@@ -1218,7 +1229,7 @@ enum OpenAPIDocument {
       "$ref": "#/components/responses/Problem"
      },
      "410": {
-      "description": "`cursor-expired`, with what this node has; `cursor-diverged` for a cursor of another\nensemble or of a discarded branch; `session-expired`.\n",
+      "description": "`cursor-expired`, with what this node has, when no node reaches back that far;\n`cursor-diverged` for a cursor of another ensemble or of a discarded branch;\n`session-expired`.\n",
       "content": {
        "application/problem+json": {
         "schema": {
@@ -3525,16 +3536,7 @@ enum OpenAPIDocument {
       }
      },
      "history": {
-      "type": "object",
-      "required": [
-       "oldest"
-      ],
-      "properties": {
-       "oldest": {
-        "description": "This node has every event behind it.",
-        "$ref": "#/components/schemas/Zxid"
-       }
-      }
+      "$ref": "#/components/schemas/History"
      },
      "alarms": {
       "type": "array",
@@ -3544,6 +3546,18 @@ enum OpenAPIDocument {
      },
      "recovery": {
       "type": "null"
+     }
+    }
+   },
+   "History": {
+    "type": "object",
+    "required": [
+     "oldest"
+    ],
+    "properties": {
+     "oldest": {
+      "description": "This node has every event behind it.",
+      "$ref": "#/components/schemas/Zxid"
      }
     }
    },
@@ -3729,6 +3743,9 @@ enum OpenAPIDocument {
         ]
        }
       }
+     },
+     "history": {
+      "$ref": "#/components/schemas/History"
      },
      "learners": {
       "type": "array",

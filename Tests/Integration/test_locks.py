@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from http.client import HTTPConnection
 
 import pytest
 from harness.client import raw_exchange, znode
@@ -115,14 +116,16 @@ class TestOnThreeNodes:
         taken_on = leader if victim == "both" else ensemble.followers()[0]
         killed = leader if victim == "the leader" else taken_on
         other = next(m for m in ensemble if m not in (leader, taken_on))
-        me, next_one = Contender(taken_on, value="me"), Contender(other, value="next")
+        me = Contender(taken_on, timeout="4s", value="me")
+        next_one = Contender(other, timeout="4s", value="next")
+        stop = [contender.keep_alive(other) for contender in (me, next_one)]
         held = me.lock("/lock").expect(201).json
         waiting = InBackground(next_one.lock, "/lock", Prefer="wait=60")
         eventually(lambda: queue(other, "/lock") == ["next"], "the next one waits")
-        stop = [me.keep_alive(other), next_one.keep_alive(other)]
         killed.kill()
         eventually(lambda: holders(other, "/lock") == ["me"], "the ensemble goes on")
-        # Longer than the time after which a session that nobody renews is over.
+        # A session that nobody renews is over by then.
+        time.sleep(7)
         with other.client() as client:
             client.put(
                 znode("/guarded"), b"still mine", Aviary_Fence=fence("/lock", held["token"])
@@ -175,21 +178,40 @@ class TestOnThreeNodes:
                 znode("/guarded"), b"the next", Aviary_Fence=fence("/lock", answer.json["token"])
             ).expect(200)
 
-    def test_a_held_request_keeps_its_session_and_a_dead_peer_does_not(self, ensemble):
+    def test_a_held_request_keeps_its_session(self, ensemble):
         first, second, third = ensemble
         holder, waiter = Contender(first, value="h"), Contender(second, timeout="4s", value="w")
-        stop = holder.keep_alive(third)
         token = holder.lock("/lock").expect(201).json["token"]
-        waiting = InBackground(waiter.lock, "/lock", Prefer="wait=30")
+        waiting = InBackground(waiter.lock, "/lock", Prefer="wait=40")
+        eventually(lambda: queue(third, "/lock") == ["w"], "it waits")
         # Three times as long as the session lasts without any word of its client.
         deadline = time.monotonic() + 12
         while time.monotonic() < deadline:
             assert waiting.waits
-            assert "w" in queue(third, "/lock") or time.monotonic() < deadline - 11
+            assert queue(third, "/lock") == ["w"]
             time.sleep(0.5)
         holder.leave("/lock", token)
         waiting.result().expect(201)
-        stop()
+
+    def test_a_stream_keeps_its_session_as_long_as_it_is_there(self, ensemble):
+        first, second, third = ensemble
+        holder = Contender(first, timeout="4s", value="h")
+        holder.lock("/lock").expect(201)
+        connection = HTTPConnection("127.0.0.1", second.seat.http, timeout=20)
+        connection.request(
+            "GET",
+            "/v1/events?path=/lock",
+            headers={"Accept": "text/event-stream", "Aviary-Session": holder.session},
+        )
+        stream = connection.getresponse()
+        assert stream.status == 200
+        deadline = time.monotonic() + 12
+        while time.monotonic() < deadline:
+            assert holders(third, "/lock") == ["h"]
+            time.sleep(0.5)
+        stream.close()
+        connection.close()
+        eventually(lambda: holders(third, "/lock") == [], "it ends with its client", timeout=12)
 
     def test_a_client_that_hangs_up_loses_its_place(self, ensemble):
         first, second, _ = ensemble

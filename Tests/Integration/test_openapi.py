@@ -128,6 +128,11 @@ def test_every_code_of_a_problem_is_listed_and_explained(contract, http):
         contract.check("/v1/problems/{code}", "get", http.get(f"/v1/problems/{code}")).expect(200)
 
 
+@pytest.mark.parametrize("path", ["/v1/cluster", "/v1/node", "/v1/sessions", "/v1/watchers"])
+def test_what_a_node_tells_of_itself(contract, http, path):
+    contract.check(path, "get", http.get(path)).expect(200)
+
+
 class TestWaiting:
     def test_a_read_of_a_znode(self, contract, http):
         path = "/v1/znodes/{path}"

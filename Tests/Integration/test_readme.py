@@ -38,20 +38,20 @@ def _put(member, value, path="/greeting"):
 
 
 class TestTheShellLoop:
-    @pytest.fixture
-    def loop(self, make_ensemble, start):
+    @pytest.fixture(params=["bash", "sh"])
+    def loop(self, request, make_ensemble, start):
         """The ensemble, and the loop that runs: its lines as it has printed them."""
         ensemble = make_ensemble()
         (shown,) = documents.blocks(README, SECTION, "sh")
         assert len(shown.text.splitlines()) == 3
-        process = start("loop", ["bash", "-c", documents.on(ensemble, shown.text)])
+        process = start("loop", [request.param, "-c", documents.on(ensemble, shown.text)])
         return ensemble, lambda: process.output().splitlines()
 
     def test_prints_every_value_it_waits_for(self, loop):
         ensemble, printed = loop
         wanted = []
         for number in range(12):
-            wanted.append(f"value {number} ä")
+            wanted.append(f"value {number} ä \\n")
             _put(ensemble[1 + number % 3], wanted[-1])
             eventually(lambda: printed() == wanted, f"it prints {wanted[-1]!r}", timeout=10)
         # An empty value has nothing to print, and the loop goes on.
@@ -88,6 +88,34 @@ def test_the_lock(make_ensemble, tmp_path):
 def test_the_page_about_waiting(make_ensemble, tmp_path):
     ensemble = make_ensemble().wait_sessions()
     documents.run(ensemble, documents.blocks(WAITING, language="console"), tmp_path)
+
+
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+def test_the_loop_that_follows_events(make_ensemble, start, shell):
+    ensemble = make_ensemble()
+    (shown,) = documents.blocks(WAITING, language="sh")
+    process = start("loop", [shell, "-c", documents.on(ensemble, shown.text)])
+    _put(ensemble[1], "first", "/color")
+
+    def values():
+        batches = [json.loads(line) for line in process.output().splitlines()]
+        return [event["text"] for batch in batches for event in batch["events"]]
+
+    def begun():
+        _put(ensemble[1], "first", "/color")
+        return values()
+
+    eventually(begun, "it tells of the first", pause=0.2)
+    wanted = []
+    for number in range(30):
+        wanted.append(f'number {number} \\n "next":"x"')
+        _put(ensemble[1 + 2 * (number % 2)], wanted[-1], f"/color/{number % 4}")
+        # The node that it asks.
+        if number == 10:
+            ensemble[2].kill()
+        if number == 15:
+            ensemble[2].start()
+    eventually(lambda: [v for v in values() if v != "first"] == wanted, "it tells of everything")
 
 
 class Page:
