@@ -12,7 +12,7 @@ enum OpenAPIDocument {
   "title": "Aviary",
   "version": "0.1.0",
   "summary": "ZooKeeper you can curl.",
-  "description": "The part of the HTTP contract that this version has. What is not listed here answers\n501 `unimplemented` with nothing applied, also when only a header or parameter of it is used.\n\nAny node of the ensemble answers any request. A zxid is 16 lower-case hex digits; input also\ntakes `0x100000007`. Times are milliseconds since 1970. Durations on input are `30s`, `500ms`,\n`5m`, `2h`, `7d` or a number of seconds. Unknown and repeated parameters are refused.\n",
+  "description": "The part of the HTTP contract that this version has. What is not listed here answers\n501 `unimplemented` with nothing applied, also when only a header or parameter of it is used.\n\nAny node of the ensemble answers any request. A zxid is 16 lower-case hex digits; input also\ntakes `0x100000007`. Times are milliseconds since 1970. Durations on input are `30s`, `500ms`,\n`5m`, `2h`, `7d` or a number of seconds. Unknown and repeated parameters are refused.\n\nA read that waits (`Prefer: wait=30` or `?wait=30s`, at most `http.wait.max`) is held until\nthere is something else to answer than the client has, and answered as if it had come just then.\nThe answer says `Preference-Applied`, and no cache keeps it. Without a wait, or without a\ncondition that could be waited for, every request is answered at once.\n",
   "license": {
    "name": "Apache-2.0",
    "identifier": "Apache-2.0"
@@ -38,8 +38,16 @@ enum OpenAPIDocument {
    "description": "Znodes, their children and their access control lists."
   },
   {
+   "name": "events",
+   "description": "What happened, from a cursor on, and who waits for it."
+  },
+  {
    "name": "sessions",
    "description": "What ephemeral znodes live by."
+  },
+  {
+   "name": "recipes",
+   "description": "Locks and elections: plain znodes in the layout of kazoo (`Lock`, `WriteLock`, `ReadLock` and\n`Election` of 2.11.0), so that its clients take part. kazoo's plain `Lock` does not see who\nshares: beside shared holders use its `WriteLock`.\n"
   },
   {
    "name": "cluster",
@@ -65,7 +73,7 @@ enum OpenAPIDocument {
     ],
     "operationId": "readZnode",
     "summary": "A znode's value and stat.",
-    "description": "JSON unless `raw` or `Accept: application/octet-stream` asks for the bytes alone, which come\nwith the stat in headers `Aviary-Stat-*`.\n",
+    "description": "JSON unless `raw` or `Accept: application/octet-stream` asks for the bytes alone, which come\nwith the stat in headers `Aviary-Stat-*`.\n\nWith a wait and `If-None-Match`: held until the tag is another, or 304 when the wait ends; a\nznode that is missing, or is deleted meanwhile, is 404 at once. With a wait and `until`:\nheld until the znode exists or is gone, then the answer of that moment, 200 or 404.\n",
     "parameters": [
      {
       "$ref": "#/components/parameters/raw"
@@ -84,6 +92,15 @@ enum OpenAPIDocument {
      },
      {
       "$ref": "#/components/parameters/ifMatchRead"
+     },
+     {
+      "$ref": "#/components/parameters/wait"
+     },
+     {
+      "$ref": "#/components/parameters/preferWait"
+     },
+     {
+      "$ref": "#/components/parameters/until"
      }
     ],
     "responses": {
@@ -95,6 +112,9 @@ enum OpenAPIDocument {
        },
        "ETag": {
         "$ref": "#/components/headers/etag"
+       },
+       "Preference-Applied": {
+        "$ref": "#/components/headers/preferenceApplied"
        }
       },
       "content": {
@@ -126,8 +146,14 @@ enum OpenAPIDocument {
      "404": {
       "$ref": "#/components/responses/Problem"
      },
+     "410": {
+      "$ref": "#/components/responses/Problem"
+     },
      "412": {
       "$ref": "#/components/responses/Problem"
+     },
+     "429": {
+      "$ref": "#/components/responses/Busy"
      },
      "501": {
       "$ref": "#/components/responses/Problem"
@@ -161,6 +187,15 @@ enum OpenAPIDocument {
      },
      {
       "$ref": "#/components/parameters/ifMatchRead"
+     },
+     {
+      "$ref": "#/components/parameters/wait"
+     },
+     {
+      "$ref": "#/components/parameters/preferWait"
+     },
+     {
+      "$ref": "#/components/parameters/until"
      }
     ],
     "responses": {
@@ -172,6 +207,9 @@ enum OpenAPIDocument {
        },
        "ETag": {
         "$ref": "#/components/headers/etag"
+       },
+       "Preference-Applied": {
+        "$ref": "#/components/headers/preferenceApplied"
        },
        "Aviary-Stat-Version": {
         "schema": {
@@ -254,6 +292,15 @@ enum OpenAPIDocument {
      "404": {
       "description": "There is no such znode."
      },
+     "410": {
+      "description": "The session is over."
+     },
+     "412": {
+      "description": "The tag is not current."
+     },
+     "429": {
+      "description": "As many requests wait as may."
+     },
      "503": {
       "description": "Nothing can be served now."
      }
@@ -284,6 +331,9 @@ enum OpenAPIDocument {
      },
      {
       "$ref": "#/components/parameters/createOnly"
+     },
+     {
+      "$ref": "#/components/parameters/fence"
      }
     ],
     "requestBody": {
@@ -370,6 +420,9 @@ enum OpenAPIDocument {
      },
      {
       "$ref": "#/components/parameters/ttl"
+     },
+     {
+      "$ref": "#/components/parameters/fence"
      }
     ],
     "requestBody": {
@@ -395,6 +448,9 @@ enum OpenAPIDocument {
       "$ref": "#/components/responses/Problem"
      },
      "410": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "412": {
       "$ref": "#/components/responses/Problem"
      },
      "413": {
@@ -446,6 +502,9 @@ enum OpenAPIDocument {
      },
      {
       "$ref": "#/components/parameters/ifMatch"
+     },
+     {
+      "$ref": "#/components/parameters/fence"
      }
     ],
     "responses": {
@@ -470,6 +529,9 @@ enum OpenAPIDocument {
       "$ref": "#/components/responses/Problem"
      },
      "409": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
       "$ref": "#/components/responses/Problem"
      },
      "412": {
@@ -497,6 +559,9 @@ enum OpenAPIDocument {
     },
     {
      "$ref": "#/components/parameters/requestID"
+    },
+    {
+     "$ref": "#/components/parameters/session"
     }
    ],
    "get": {
@@ -505,6 +570,7 @@ enum OpenAPIDocument {
     ],
     "operationId": "readChildren",
     "summary": "Names of children, in the order of their bytes.",
+    "description": "With a wait and `If-None-Match`: held until the tag is another. `include` has no tag, and\ntakes no wait.\n",
     "parameters": [
      {
       "name": "limit",
@@ -546,6 +612,12 @@ enum OpenAPIDocument {
      },
      {
       "$ref": "#/components/parameters/ifMatchRead"
+     },
+     {
+      "$ref": "#/components/parameters/wait"
+     },
+     {
+      "$ref": "#/components/parameters/preferWait"
      }
     ],
     "responses": {
@@ -557,6 +629,9 @@ enum OpenAPIDocument {
        },
        "ETag": {
         "$ref": "#/components/headers/etag"
+       },
+       "Preference-Applied": {
+        "$ref": "#/components/headers/preferenceApplied"
        }
       },
       "content": {
@@ -582,8 +657,14 @@ enum OpenAPIDocument {
      "404": {
       "$ref": "#/components/responses/Problem"
      },
+     "410": {
+      "$ref": "#/components/responses/Problem"
+     },
      "412": {
       "$ref": "#/components/responses/Problem"
+     },
+     "429": {
+      "$ref": "#/components/responses/Busy"
      },
      "501": {
       "$ref": "#/components/responses/Problem"
@@ -601,6 +682,9 @@ enum OpenAPIDocument {
     },
     {
      "$ref": "#/components/parameters/requestID"
+    },
+    {
+     "$ref": "#/components/parameters/session"
     }
    ],
    "get": {
@@ -609,7 +693,7 @@ enum OpenAPIDocument {
     ],
     "operationId": "readACL",
     "summary": "A znode's access control list.",
-    "description": "Needs `read` or `admin`. Without `admin` the digests of passwords are not shown.\n",
+    "description": "Needs `read` or `admin`. Without `admin` the digests of passwords are not shown. With a wait\nand `If-None-Match`: held until the tag is another.\n",
     "parameters": [
      {
       "$ref": "#/components/parameters/consistency"
@@ -622,6 +706,12 @@ enum OpenAPIDocument {
      },
      {
       "$ref": "#/components/parameters/ifMatchRead"
+     },
+     {
+      "$ref": "#/components/parameters/wait"
+     },
+     {
+      "$ref": "#/components/parameters/preferWait"
      }
     ],
     "responses": {
@@ -633,6 +723,9 @@ enum OpenAPIDocument {
        },
        "ETag": {
         "$ref": "#/components/headers/etag"
+       },
+       "Preference-Applied": {
+        "$ref": "#/components/headers/preferenceApplied"
        }
       },
       "content": {
@@ -658,8 +751,14 @@ enum OpenAPIDocument {
      "404": {
       "$ref": "#/components/responses/Problem"
      },
+     "410": {
+      "$ref": "#/components/responses/Problem"
+     },
      "412": {
       "$ref": "#/components/responses/Problem"
+     },
+     "429": {
+      "$ref": "#/components/responses/Busy"
      },
      "503": {
       "$ref": "#/components/responses/Unavailable"
@@ -712,6 +811,9 @@ enum OpenAPIDocument {
      "404": {
       "$ref": "#/components/responses/Problem"
      },
+     "410": {
+      "$ref": "#/components/responses/Problem"
+     },
      "412": {
       "$ref": "#/components/responses/PreconditionFailed"
      },
@@ -748,6 +850,11 @@ enum OpenAPIDocument {
     ],
     "operationId": "transact",
     "summary": "Several writes, all or nothing.",
+    "parameters": [
+     {
+      "$ref": "#/components/parameters/fence"
+     }
+    ],
     "requestBody": {
      "required": true,
      "content": {
@@ -968,6 +1075,245 @@ enum OpenAPIDocument {
      },
      "503": {
       "$ref": "#/components/responses/Unavailable"
+     }
+    }
+   }
+  },
+  "/v1/events": {
+   "get": {
+    "tags": [
+     "events"
+    ],
+    "operationId": "readEvents",
+    "summary": "What happened to znodes, from a cursor on.",
+    "description": "In the order of zxids, without a hole or a repetition along one cursor, on any node. Read\npermission is checked for every event: under the access control list of that moment, and of\nnow where the znode is still there. `/aviary` and `/zookeeper` are left out of scopes above\nthem.\n\nJSON, unless `Accept` says otherwise: answered at once, or with a wait held until there is\nan event. A wait that ends is 200 without events and with an advanced `next`. A transaction\nis never parted: rather there are more events than `limit`.\n\n`text/event-stream`: Server-Sent Events, for as long as the client stays. First `bookmark`\nwith the cursor it starts from; then each event as its type, with its cursor as `id`; a\ncomment or `bookmark` after 15 s without any; `reset` with the current cursor when the\nclient's is of no use, which is to say: read the state, events go on from here; `bye` when\nthe node stops. The stream opens without a quorum too.\n\n`application/x-ndjson`: an event a line with its `cursor`; the last line says why it ends.\nIt ends when it has caught up, or with a wait when that is over.\n",
+    "parameters": [
+     {
+      "name": "path",
+      "in": "query",
+      "required": true,
+      "description": "Up to 1,000 of them, which need not exist.",
+      "style": "form",
+      "explode": true,
+      "schema": {
+       "type": "array",
+       "minItems": 1,
+       "maxItems": 1000,
+       "items": {
+        "$ref": "#/components/schemas/Path"
+       }
+      }
+     },
+     {
+      "name": "scope",
+      "in": "query",
+      "description": "The paths themselves, their direct children, or themselves and all below.\n",
+      "schema": {
+       "enum": [
+        "node",
+        "children",
+        "subtree"
+       ],
+       "default": "node"
+      }
+     },
+     {
+      "name": "types",
+      "in": "query",
+      "description": "All by default, `children` only with `scope=node`.",
+      "style": "form",
+      "explode": false,
+      "schema": {
+       "type": "array",
+       "minItems": 1,
+       "items": {
+        "$ref": "#/components/schemas/EventType"
+       }
+      }
+     },
+     {
+      "name": "since",
+      "in": "query",
+      "description": "Exclusive: a cursor; a zxid, which means after that whole transaction; `now`; or\n`oldest`. A cursor that this node has not reached yet is waited for.\n",
+      "schema": {
+       "type": "string",
+       "default": "now"
+      }
+     },
+     {
+      "name": "limit",
+      "in": "query",
+      "description": "Of the JSON form.",
+      "schema": {
+       "type": "integer",
+       "minimum": 1,
+       "maximum": 10000,
+       "default": 500
+      }
+     },
+     {
+      "name": "include",
+      "in": "query",
+      "description": "Whether `created` and `changed` come with what was written.",
+      "schema": {
+       "const": "value"
+      }
+     },
+     {
+      "$ref": "#/components/parameters/wait"
+     },
+     {
+      "$ref": "#/components/parameters/preferWait"
+     },
+     {
+      "name": "Last-Event-ID",
+      "in": "header",
+      "description": "Of Server-Sent Events; wins over `since`. A browser sends it by itself.",
+      "schema": {
+       "type": "string"
+      }
+     },
+     {
+      "$ref": "#/components/parameters/requestID"
+     },
+     {
+      "$ref": "#/components/parameters/session"
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "Events, or none.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "Preference-Applied": {
+        "$ref": "#/components/headers/preferenceApplied"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Events"
+        }
+       },
+       "text/event-stream": {
+        "schema": {
+         "type": "string",
+         "description": "The data of a message is an `Event`, or an object with a `cursor` for `bookmark`,\n`reset` and `bye`.\n"
+        }
+       },
+       "application/x-ndjson": {
+        "schema": {
+         "type": "string",
+         "description": "A line is an `EventLine`."
+        }
+       }
+      }
+     },
+     "307": {
+      "description": "Another node reaches back to the cursor, this one does not. A stream sends `reset`\ninstead, since a page may not follow to another origin.\n",
+      "headers": {
+       "Location": {
+        "schema": {
+         "type": "string",
+         "format": "uri"
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
+      "description": "`cursor-expired`, with what this node has, when no node reaches back that far;\n`cursor-diverged` for a cursor of another ensemble or of a discarded branch;\n`session-expired`.\n",
+      "content": {
+       "application/problem+json": {
+        "schema": {
+         "allOf": [
+          {
+           "$ref": "#/components/schemas/Problem"
+          },
+          {
+           "properties": {
+            "oldest": {
+             "$ref": "#/components/schemas/Cursor"
+            },
+            "current": {
+             "$ref": "#/components/schemas/Cursor"
+            }
+           }
+          }
+         ]
+        }
+       }
+      }
+     },
+     "429": {
+      "$ref": "#/components/responses/Busy"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     }
+    }
+   }
+  },
+  "/v1/watchers": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/requestID"
+    }
+   ],
+   "get": {
+    "tags": [
+     "events"
+    ],
+    "operationId": "listWatchers",
+    "summary": "Who waits on this node for what, for administrators.",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "Requests that are held, and streams.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object",
+         "required": [
+          "watchers"
+         ],
+         "properties": {
+          "watchers": {
+           "type": "array",
+           "items": {
+            "$ref": "#/components/schemas/Watcher"
+           }
+          }
+         }
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
      }
     }
    }
@@ -1236,6 +1582,545 @@ enum OpenAPIDocument {
     }
    }
   },
+  "/v1/locks/{path}": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/path"
+    },
+    {
+     "$ref": "#/components/parameters/requestID"
+    },
+    {
+     "$ref": "#/components/parameters/session"
+    }
+   ],
+   "get": {
+    "tags": [
+     "recipes"
+    ],
+    "operationId": "readLock",
+    "summary": "Who holds a lock, and who waits for it.",
+    "description": "With a wait and `If-None-Match`: held until the tag is another. 404 until somebody has asked\nfor the lock.\n",
+    "parameters": [
+     {
+      "$ref": "#/components/parameters/consistency"
+     },
+     {
+      "$ref": "#/components/parameters/minZxid"
+     },
+     {
+      "$ref": "#/components/parameters/ifNoneMatch"
+     },
+     {
+      "$ref": "#/components/parameters/ifMatchRead"
+     },
+     {
+      "$ref": "#/components/parameters/wait"
+     },
+     {
+      "$ref": "#/components/parameters/preferWait"
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "Holders, and the queue in its order.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "ETag": {
+        "$ref": "#/components/headers/etag"
+       },
+       "Preference-Applied": {
+        "$ref": "#/components/headers/preferenceApplied"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Lock"
+        }
+       }
+      }
+     },
+     "304": {
+      "$ref": "#/components/responses/NotModified"
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "412": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "429": {
+      "$ref": "#/components/responses/Busy"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     }
+    }
+   },
+   "post": {
+    "tags": [
+     "recipes"
+    ],
+    "operationId": "acquireLock",
+    "summary": "Take a lock, or a place in its queue.",
+    "description": "For the session of `Aviary-Session`, whose end ends it. Held at once or within the wait:\n201. Otherwise 202, and the place in the queue is kept: the same request again, to any node,\nfinds it. A client that is gone before its answer loses the place that it had just taken.\n",
+    "parameters": [
+     {
+      "$ref": "#/components/parameters/wait"
+     },
+     {
+      "$ref": "#/components/parameters/preferWait"
+     }
+    ],
+    "requestBody": {
+     "content": {
+      "application/json": {
+       "schema": {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+         "mode": {
+          "$ref": "#/components/schemas/LockMode",
+          "default": "exclusive"
+         },
+         "queue": {
+          "description": "`false`: 409 `held` instead of a place in the queue.",
+          "type": "boolean",
+          "default": true
+         },
+         "value": {
+          "description": "For those who look at the queue; kazoo's `contenders()` shows it.",
+          "type": "string",
+          "default": ""
+         }
+        }
+       }
+      }
+     }
+    },
+    "responses": {
+     "201": {
+      "description": "The session holds the lock.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "Location": {
+        "$ref": "#/components/headers/entryLocation"
+       },
+       "Preference-Applied": {
+        "$ref": "#/components/headers/preferenceApplied"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Entry"
+        }
+       }
+      }
+     },
+     "202": {
+      "description": "Others hold it or come first.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "Location": {
+        "$ref": "#/components/headers/entryLocation"
+       },
+       "Preference-Applied": {
+        "$ref": "#/components/headers/preferenceApplied"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "allOf": [
+          {
+           "$ref": "#/components/schemas/Entry"
+          },
+          {
+           "required": [
+            "position"
+           ]
+          }
+         ]
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "409": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "413": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "415": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "429": {
+      "$ref": "#/components/responses/Busy"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "504": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "507": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
+  "/v1/locks/{path}/{token}": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/path"
+    },
+    {
+     "$ref": "#/components/parameters/entryToken"
+    },
+    {
+     "$ref": "#/components/parameters/requestID"
+    },
+    {
+     "$ref": "#/components/parameters/session"
+    }
+   ],
+   "delete": {
+    "tags": [
+     "recipes"
+    ],
+    "operationId": "releaseLock",
+    "summary": "Release a lock, or leave its queue.",
+    "description": "With the session of the entry, or as an administrator.",
+    "responses": {
+     "204": {
+      "description": "The entry is gone.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "504": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
+  "/v1/elections/{path}": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/path"
+    },
+    {
+     "$ref": "#/components/parameters/requestID"
+    },
+    {
+     "$ref": "#/components/parameters/session"
+    }
+   ],
+   "get": {
+    "tags": [
+     "recipes"
+    ],
+    "operationId": "readElection",
+    "summary": "Who leads, and who would.",
+    "description": "With a wait and `If-None-Match`: held until the tag is another. 404 until somebody has stood\nfor the election.\n",
+    "parameters": [
+     {
+      "$ref": "#/components/parameters/consistency"
+     },
+     {
+      "$ref": "#/components/parameters/minZxid"
+     },
+     {
+      "$ref": "#/components/parameters/ifNoneMatch"
+     },
+     {
+      "$ref": "#/components/parameters/ifMatchRead"
+     },
+     {
+      "$ref": "#/components/parameters/wait"
+     },
+     {
+      "$ref": "#/components/parameters/preferWait"
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "The leader, and the candidates in their order.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "ETag": {
+        "$ref": "#/components/headers/etag"
+       },
+       "Preference-Applied": {
+        "$ref": "#/components/headers/preferenceApplied"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Election"
+        }
+       }
+      }
+     },
+     "304": {
+      "$ref": "#/components/responses/NotModified"
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "412": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "429": {
+      "$ref": "#/components/responses/Busy"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     }
+    }
+   },
+   "post": {
+    "tags": [
+     "recipes"
+    ],
+    "operationId": "stand",
+    "summary": "Stand for an election.",
+    "description": "For the session of `Aviary-Session`, whose end ends it. Elected at once or within the wait:\n201. Otherwise 202, and the candidature goes on: the same request again, to any node, finds\nit. A client that is gone before its answer is no candidate any more.\n",
+    "parameters": [
+     {
+      "$ref": "#/components/parameters/wait"
+     },
+     {
+      "$ref": "#/components/parameters/preferWait"
+     }
+    ],
+    "requestBody": {
+     "content": {
+      "application/json": {
+       "schema": {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+         "value": {
+          "description": "What others read of the candidate, such as its address.",
+          "type": "string",
+          "default": ""
+         }
+        }
+       }
+      }
+     }
+    },
+    "responses": {
+     "201": {
+      "description": "The session leads.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "Location": {
+        "$ref": "#/components/headers/entryLocation"
+       },
+       "Preference-Applied": {
+        "$ref": "#/components/headers/preferenceApplied"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Entry"
+        }
+       }
+      }
+     },
+     "202": {
+      "description": "Somebody else leads.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "Location": {
+        "$ref": "#/components/headers/entryLocation"
+       },
+       "Preference-Applied": {
+        "$ref": "#/components/headers/preferenceApplied"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "allOf": [
+          {
+           "$ref": "#/components/schemas/Entry"
+          },
+          {
+           "required": [
+            "position"
+           ]
+          }
+         ]
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "409": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "413": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "415": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "429": {
+      "$ref": "#/components/responses/Busy"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "504": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "507": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
+  "/v1/elections/{path}/{token}": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/path"
+    },
+    {
+     "$ref": "#/components/parameters/entryToken"
+    },
+    {
+     "$ref": "#/components/parameters/requestID"
+    },
+    {
+     "$ref": "#/components/parameters/session"
+    }
+   ],
+   "delete": {
+    "tags": [
+     "recipes"
+    ],
+    "operationId": "resign",
+    "summary": "Resign, or withdraw.",
+    "description": "With the session of the entry, or as an administrator.",
+    "responses": {
+     "204": {
+      "description": "The entry is gone.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "504": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
   "/v1/cluster": {
    "get": {
     "tags": [
@@ -1243,10 +2128,19 @@ enum OpenAPIDocument {
     ],
     "operationId": "readCluster",
     "summary": "The ensemble as this node knows it, also without a quorum.",
-    "description": "The weak tag leaves out zxids, lags and times.",
+    "description": "The weak tag leaves out zxids, lags and times. With a wait and `If-None-Match`: held until\nthe tag is another. `Accept: text/event-stream`: a message `cluster` with the whole object\nat once, whenever the tag changes, and otherwise once a second; `bye` when the node stops.\n",
     "parameters": [
      {
       "$ref": "#/components/parameters/ifNoneMatch"
+     },
+     {
+      "$ref": "#/components/parameters/ifMatchRead"
+     },
+     {
+      "$ref": "#/components/parameters/wait"
+     },
+     {
+      "$ref": "#/components/parameters/preferWait"
      }
     ],
     "responses": {
@@ -1255,6 +2149,9 @@ enum OpenAPIDocument {
       "headers": {
        "ETag": {
         "$ref": "#/components/headers/etag"
+       },
+       "Preference-Applied": {
+        "$ref": "#/components/headers/preferenceApplied"
        }
       },
       "content": {
@@ -1262,11 +2159,25 @@ enum OpenAPIDocument {
         "schema": {
          "$ref": "#/components/schemas/Cluster"
         }
+       },
+       "text/event-stream": {
+        "schema": {
+         "type": "string"
+        }
        }
       }
      },
      "304": {
       "$ref": "#/components/responses/NotModified"
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "412": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "429": {
+      "$ref": "#/components/responses/Busy"
      }
     }
    }
@@ -1479,7 +2390,7 @@ enum OpenAPIDocument {
    "session": {
     "name": "Aviary-Session",
     "in": "header",
-    "description": "The token of a session. Renews it; a write with it is made as that session.",
+    "description": "The token of a session. Renews it, a request that is held as long as its client's machine\nanswers; a write with it is made as that session.\n",
     "schema": {
      "type": "string"
     }
@@ -1585,6 +2496,59 @@ enum OpenAPIDocument {
      "$ref": "#/components/schemas/Duration"
     }
    },
+   "wait": {
+    "name": "wait",
+    "in": "query",
+    "description": "How long the request may be held; wins over `Prefer`. Clipped to `http.wait.max`.",
+    "schema": {
+     "$ref": "#/components/schemas/Duration"
+    }
+   },
+   "preferWait": {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`wait=30`: how long the request may be held (RFC 7240), here in any duration.",
+    "schema": {
+     "type": "string",
+     "examples": [
+      "wait=30"
+     ]
+    }
+   },
+   "until": {
+    "name": "until",
+    "in": "query",
+    "description": "With a wait, what it is for instead of another tag.",
+    "schema": {
+     "enum": [
+      "exists",
+      "deleted"
+     ]
+    }
+   },
+   "fence": {
+    "name": "Aviary-Fence",
+    "in": "header",
+    "description": "`<lock path, percent-encoded>;<token>`: 412 `fence-lost` unless that entry holds the lock.\nThat its znode is still there is checked in the transaction of the write itself.\n",
+    "schema": {
+     "type": "string",
+     "pattern": "^/[^;]*;.+$"
+    },
+    "examples": {
+     "lock": {
+      "value": "/jobs/nightly;11a4d23a4da1d3d2b8407ae7f8505623__lock__0000000000"
+     }
+    }
+   },
+   "entryToken": {
+    "name": "token",
+    "in": "path",
+    "required": true,
+    "description": "What the entry was answered with.",
+    "schema": {
+     "$ref": "#/components/schemas/EntryToken"
+    }
+   },
    "verbose": {
     "name": "verbose",
     "in": "query",
@@ -1611,6 +2575,19 @@ enum OpenAPIDocument {
     "description": "Absolute path, percent-encoded, usable as it is.",
     "schema": {
      "type": "string"
+    }
+   },
+   "entryLocation": {
+    "description": "Where the entry is deleted.",
+    "schema": {
+     "type": "string"
+    }
+   },
+   "preferenceApplied": {
+    "description": "`wait=<seconds>`: the wait that was allowed, as clipped.",
+    "schema": {
+     "type": "string",
+     "pattern": "^wait=[0-9]+([.][0-9]{3})?$"
     }
    },
    "condition": {
@@ -1682,13 +2659,16 @@ enum OpenAPIDocument {
     }
    },
    "NotModified": {
-    "description": "The tag is current.",
+    "description": "The tag is current, or still is now that the wait has ended.",
     "headers": {
      "Aviary-Zxid": {
       "$ref": "#/components/headers/zxid"
      },
      "ETag": {
       "$ref": "#/components/headers/etag"
+     },
+     "Preference-Applied": {
+      "$ref": "#/components/headers/preferenceApplied"
      }
     }
    },
@@ -1703,7 +2683,7 @@ enum OpenAPIDocument {
     }
    },
    "PreconditionFailed": {
-    "description": "A stated condition does not hold.",
+    "description": "A stated condition does not hold; or the lock of `Aviary-Fence`, then `fence-lost` without\nany tag or stat.\n",
     "headers": {
      "ETag": {
       "$ref": "#/components/headers/etag"
@@ -1756,6 +2736,23 @@ enum OpenAPIDocument {
          }
         }
        ]
+      }
+     }
+    }
+   },
+   "Busy": {
+    "description": "As many requests are held as may (`http.waits.max`).",
+    "headers": {
+     "Retry-After": {
+      "schema": {
+       "type": "integer"
+      }
+     }
+    },
+    "content": {
+     "application/problem+json": {
+      "schema": {
+       "$ref": "#/components/schemas/Problem"
       }
      }
     }
@@ -2164,6 +3161,306 @@ enum OpenAPIDocument {
      }
     }
    },
+   "Cursor": {
+    "type": "string",
+    "description": "A place in the history of one ensemble. Opaque; begins with a zxid."
+   },
+   "EventType": {
+    "enum": [
+     "created",
+     "changed",
+     "deleted",
+     "children",
+     "acl"
+    ]
+   },
+   "Event": {
+    "type": "object",
+    "required": [
+     "zxid",
+     "type",
+     "path"
+    ],
+    "properties": {
+     "zxid": {
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "type": {
+      "$ref": "#/components/schemas/EventType"
+     },
+     "path": {
+      "$ref": "#/components/schemas/Path"
+     },
+     "stat": {
+      "description": "Right after the event; not of `deleted`.",
+      "$ref": "#/components/schemas/Stat"
+     },
+     "text": {
+      "type": "string",
+      "description": "What was written where it is valid UTF-8."
+     },
+     "base64": {
+      "type": "string",
+      "contentEncoding": "base64",
+      "description": "Any other value."
+     }
+    }
+   },
+   "Events": {
+    "type": "object",
+    "required": [
+     "events",
+     "next",
+     "more"
+    ],
+    "properties": {
+     "events": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/Event"
+      }
+     },
+     "next": {
+      "description": "Goes into `since`, on any node.",
+      "$ref": "#/components/schemas/Cursor"
+     },
+     "more": {
+      "type": "boolean",
+      "description": "There is history behind `next` already."
+     }
+    }
+   },
+   "EventLine": {
+    "oneOf": [
+     {
+      "allOf": [
+       {
+        "$ref": "#/components/schemas/Event"
+       },
+       {
+        "required": [
+         "cursor"
+        ],
+        "properties": {
+         "cursor": {
+          "$ref": "#/components/schemas/Cursor"
+         }
+        }
+       }
+      ]
+     },
+     {
+      "type": "object",
+      "description": "The last line.",
+      "required": [
+       "end",
+       "next"
+      ],
+      "properties": {
+       "end": {
+        "enum": [
+         "caught-up",
+         "wait",
+         "expired",
+         "stopping"
+        ]
+       },
+       "next": {
+        "$ref": "#/components/schemas/Cursor"
+       }
+      }
+     }
+    ]
+   },
+   "Watcher": {
+    "type": "object",
+    "required": [
+     "kind",
+     "paths",
+     "scope",
+     "since",
+     "address",
+     "session"
+    ],
+    "properties": {
+     "kind": {
+      "description": "A held request's resource, or a stream's form.",
+      "enum": [
+       "znode",
+       "children",
+       "acl",
+       "lock",
+       "election",
+       "cluster",
+       "events",
+       "stream",
+       "lines"
+      ]
+     },
+     "paths": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/Path"
+      }
+     },
+     "scope": {
+      "enum": [
+       "node",
+       "children",
+       "subtree",
+       null
+      ]
+     },
+     "since": {
+      "type": "integer",
+      "format": "int64"
+     },
+     "address": {
+      "type": "string",
+      "description": "Of the client."
+     },
+     "session": {
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "$ref": "#/components/schemas/SessionID"
+       }
+      ]
+     }
+    }
+   },
+   "LockMode": {
+    "enum": [
+     "exclusive",
+     "shared"
+    ]
+   },
+   "EntryToken": {
+    "type": "string",
+    "description": "The name of the entry's znode, below that of the lock or election.",
+    "pattern": "__r?lock__-?[0-9]{10}$"
+   },
+   "Entry": {
+    "type": "object",
+    "required": [
+     "token",
+     "zxid"
+    ],
+    "properties": {
+     "token": {
+      "$ref": "#/components/schemas/EntryToken"
+     },
+     "zxid": {
+      "description": "Of the entry's creation: grows from holder to holder, so that systems which know nothing\nof locks can refuse a smaller one.\n",
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "position": {
+      "type": "integer",
+      "minimum": 1,
+      "description": "How many have to go first."
+     }
+    }
+   },
+   "Contender": {
+    "type": "object",
+    "required": [
+     "token",
+     "zxid",
+     "session",
+     "since"
+    ],
+    "properties": {
+     "token": {
+      "$ref": "#/components/schemas/EntryToken"
+     },
+     "zxid": {
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "mode": {
+      "description": "Of a lock.",
+      "$ref": "#/components/schemas/LockMode"
+     },
+     "session": {
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "$ref": "#/components/schemas/SessionID"
+       }
+      ]
+     },
+     "since": {
+      "type": "integer",
+      "format": "int64",
+      "description": "When it came."
+     },
+     "text": {
+      "type": "string"
+     },
+     "base64": {
+      "type": "string",
+      "contentEncoding": "base64"
+     }
+    }
+   },
+   "Lock": {
+    "type": "object",
+    "required": [
+     "path",
+     "holders",
+     "queue"
+    ],
+    "properties": {
+     "path": {
+      "$ref": "#/components/schemas/Path"
+     },
+     "holders": {
+      "type": "array",
+      "description": "One, or some who share.",
+      "items": {
+       "$ref": "#/components/schemas/Contender"
+      }
+     },
+     "queue": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/Contender"
+      }
+     }
+    }
+   },
+   "Election": {
+    "type": "object",
+    "required": [
+     "path",
+     "leader",
+     "candidates"
+    ],
+    "properties": {
+     "path": {
+      "$ref": "#/components/schemas/Path"
+     },
+     "leader": {
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "$ref": "#/components/schemas/Contender"
+       }
+      ]
+     },
+     "candidates": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/Contender"
+      }
+     }
+    }
+   },
    "Role": {
     "enum": [
      "leader",
@@ -2239,12 +3536,7 @@ enum OpenAPIDocument {
       }
      },
      "history": {
-      "type": "object",
-      "properties": {
-       "oldest": {
-        "type": "null"
-       }
-      }
+      "$ref": "#/components/schemas/History"
      },
      "alarms": {
       "type": "array",
@@ -2254,6 +3546,18 @@ enum OpenAPIDocument {
      },
      "recovery": {
       "type": "null"
+     }
+    }
+   },
+   "History": {
+    "type": "object",
+    "required": [
+     "oldest"
+    ],
+    "properties": {
+     "oldest": {
+      "description": "This node has every event behind it.",
+      "$ref": "#/components/schemas/Zxid"
      }
     }
    },
@@ -2440,6 +3744,9 @@ enum OpenAPIDocument {
        }
       }
      },
+     "history": {
+      "$ref": "#/components/schemas/History"
+     },
      "learners": {
       "type": "array",
       "items": {
@@ -2536,7 +3843,7 @@ enum OpenAPIDocument {
       "type": "string"
      },
      "code": {
-      "type": "string"
+      "$ref": "#/components/schemas/ProblemCode"
      },
      "path": {
       "$ref": "#/components/schemas/Path"
@@ -2564,6 +3871,58 @@ enum OpenAPIDocument {
       "type": "integer"
      }
     }
+   },
+   "ProblemCode": {
+    "description": "Explained at `/v1/problems/<code>`. More may come.",
+    "enum": [
+     "bad-request",
+     "bad-parameter",
+     "bad-zxid",
+     "bad-path",
+     "bad-session",
+     "bad-acl",
+     "unauthenticated",
+     "forbidden",
+     "no-route",
+     "no-node",
+     "no-parent",
+     "method-not-allowed",
+     "request-timeout",
+     "node-exists",
+     "not-empty",
+     "ephemeral-parent",
+     "mode-mismatch",
+     "contended",
+     "held",
+     "fence-lost",
+     "failed-dependency",
+     "session-expired",
+     "zxid-diverged",
+     "cursor-expired",
+     "cursor-diverged",
+     "precondition-failed",
+     "too-large",
+     "transaction-too-large",
+     "uri-too-long",
+     "unsupported-encoding",
+     "expectation-failed",
+     "misdirected",
+     "precondition-required",
+     "busy",
+     "throttled",
+     "headers-too-large",
+     "internal",
+     "unimplemented",
+     "needs-aviary-leader",
+     "no-quorum",
+     "electing",
+     "node-behind",
+     "stopping",
+     "outcome-unknown",
+     "http-version",
+     "quota",
+     "no-space"
+    ]
    }
   }
  }

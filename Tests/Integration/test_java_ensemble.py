@@ -1,6 +1,7 @@
 """One node of Aviary and two servers of the original: one ensemble."""
 
 import base64
+import concurrent.futures
 import shutil
 import threading
 
@@ -203,6 +204,19 @@ def test_what_a_java_client_writes_is_read_by_curl_and_the_other_way_round(make_
     node.http.put(znode("/from-curl"), "ä".encode()).expect(201)
     client.sync("/")
     assert client.get("/from-curl")[0] == "ä".encode()
+
+
+def test_linearizable_reads_of_the_same_moment_are_all_answered(make_ensemble):
+    ensemble = make_ensemble(["aviary", "java", "java"])
+    node = ensemble[1]
+    assert ensemble.leader().kind == "java"
+
+    def read(_):
+        with node.client() as client:
+            return client.get(znode("/", consistency="linearizable")).status
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(read, range(40))) == {200}
 
 
 @pytest.mark.parametrize("kinds", [["aviary", "java", "java"], ["java", "java", "aviary"]])

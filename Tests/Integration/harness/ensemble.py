@@ -93,6 +93,19 @@ class Ensemble:
 
         return eventually(only_leader, "exactly one member leads", timeout)
 
+    def wait_sessions(self, timeout=30):
+        """Every node of Aviary can open sessions: it knows what signs their tokens.
+
+        The first leader writes that a moment after it has become ready.
+        """
+        for member in self.aviaries:
+            eventually(
+                lambda member=member: _opens_sessions(member),
+                f"{member.process.name} opens sessions",
+                timeout,
+            )
+        return self
+
     def followers(self):
         leader = self.leader()
         return [member for member in self.running if member is not leader]
@@ -116,6 +129,16 @@ class Ensemble:
             f"----- {member.process.name} ({member.process.log})\n{member.process.tail(lines)}"
             for member in self
         )
+
+
+def _opens_sessions(member):
+    with member.client(timeout=5) as client:
+        opened = client.post("/v1/sessions", {"timeout": "10s"})
+        if opened.status != 201:
+            return False
+        session = opened.json
+        client.delete(f"/v1/sessions/{session['id']}", Aviary_Session=session["token"]).expect(204)
+        return True
 
 
 def _role(member):
