@@ -47,6 +47,14 @@ class TestTheShellLoop:
         process = start("loop", [request.param, "-c", documents.on(ensemble, shown.text)])
         return ensemble, lambda: process.output().splitlines()
 
+    def test_prints_what_the_page_shows(self, loop):
+        ensemble, printed = loop
+        (output,) = documents.blocks(README, SECTION, "text")
+        lines = output.text.splitlines()
+        for number, line in enumerate(lines, 1):
+            _put(ensemble[1], line)
+            eventually(lambda: printed() == lines[:number], f"it prints {line!r}")
+
     def test_prints_every_value_it_waits_for(self, loop):
         ensemble, printed = loop
         wanted = []
