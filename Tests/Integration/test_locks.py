@@ -1,6 +1,7 @@
 """Locks and elections: one holder at a time, whoever dies, and kazoo's clients among them."""
 
 import json
+import socket
 import threading
 import time
 from http.client import HTTPConnection
@@ -237,6 +238,48 @@ class TestOnThreeNodes:
         me.leave("/lock", token)
         assert other.lock("/lock").expect(201).json["token"] == mine["token"]
 
+    def test_a_place_that_was_told_outlives_an_earlier_request(self, ensemble):
+        first, second, third = ensemble
+        me, other = Contender(first, value="me"), Contender(second, value="other")
+        me.lock("/lock").expect(201)
+        abandoned = _ask_for_lock(second, other)
+        eventually(lambda: queue(first, "/lock") == ["other"], "it waits")
+        told = other.lock("/lock", member=third).expect(202).json["token"]
+        abandoned.close()
+        time.sleep(1)
+        assert [c["token"] for c in picture(first, "/lock")["queue"]] == [told]
+
+    def test_a_lock_that_was_told_outlives_an_earlier_request_on_a_slow_node(self, ensemble):
+        slow = ensemble.followers()[0]
+        first, third = [member for member in ensemble if member is not slow]
+        for turn in range(5):
+            path = f"/lock{turn}"
+            me, other = Contender(first, value="me"), Contender(third, value="other")
+            token = me.lock(path).expect(201).json["token"]
+            abandoned = _ask_for_lock(slow, other, path)
+            eventually(lambda: queue(first, path) == ["other"], "it waits")
+            # Its node stands still for a moment, and learns of both at once.
+            slow.process.pause()
+            abandoned.close()
+            me.leave(path, token)
+            held = other.lock(path).expect(201).json["token"]
+            time.sleep(0.5)
+            slow.process.resume()
+            time.sleep(1)
+            assert [c["token"] for c in picture(first, path)["holders"]] == [held]
+            other.leave(path, held)
+
+    def test_who_hangs_up_and_asks_again_is_not_told_that_its_session_is_over(self, ensemble):
+        first, second, third = ensemble
+        me, other = Contender(first, value="me"), Contender(second, value="other")
+        me.lock("/lock").expect(201)
+        for turn in range(5):
+            abandoned = _ask_for_lock(second, other)
+            eventually(lambda: queue(first, "/lock") == ["other"], "it waits")
+            abandoned.close()
+            told = other.lock("/lock", member=third, Prefer="wait=1").expect(202).json["token"]
+            other.leave("/lock", told)
+
     def test_who_only_stops_sending_gets_the_answer_of_that_moment(self, ensemble):
         first, second, _ = ensemble
         me, other = Contender(first, value="me"), Contender(second, value="other")
@@ -345,6 +388,19 @@ class TestOnThreeNodes:
         changed = waiting.result().expect(200).json
         assert changed["leader"]["text"] == "two"
         assert changed["candidates"] == []
+
+
+def _ask_for_lock(member, contender, path="/lock"):
+    """A request that waits, on a connection to hang up."""
+    connection = socket.create_connection(("127.0.0.1", member.seat.http), timeout=20)
+    body = json.dumps({"value": contender.value})
+    connection.sendall(
+        (
+            f"POST /v1/locks{path} HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=30\r\n"
+            f"Aviary-Session: {contender.session}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        ).encode()
+    )
+    return connection
 
 
 @pytest.mark.usefixtures("java")
