@@ -139,22 +139,12 @@ extension Gateway {
         _ cursor: EventCursor, _ call: Call,
         _ proceed: @escaping @Sendable (_ isHere: Bool) throws(Problem) -> HTTPResponse?
     ) {
-        let deadline = ContinuousClock.now + options.requestTimeout
-        Task {
-            while cursor.after < node.history.floor, memberReachingBack(to: cursor.after) == nil,
-                !haveAllMembersBeenAsked, ContinuousClock.now < deadline
-            {
-                do {
-                    try await Task.sleep(for: .milliseconds(50))
-                } catch {
-                    break
-                }
-            }
-            node.waits.perform {
-                self.complete(call) { () throws(Problem) in
-                    try proceed(cursor.after >= self.node.history.floor)
-                }
-            }
+        when(call) {
+            cursor.after >= self.node.history.floor
+                || self.memberReachingBack(to: cursor.after) != nil
+                || self.haveAllMembersBeenAsked
+        } proceed: { () throws(Problem) in
+            try proceed(cursor.after >= self.node.history.floor)
         }
     }
 

@@ -8,8 +8,18 @@ extension Gateway {
     func openSession(_ call: Call) throws(Problem) -> HTTPResponse? {
         try call.refuseConditions()
         try ZnodeBody.checkEncoding(call.headers)
-        let key = try sessionKey()
         let timeoutMs = Int32(clamping: try sessionTimeout(call.request.body).milliseconds)
+        guard hasSessionKey else {
+            // The first leader is about to make it.
+            when(call, { self.hasSessionKey }) { () throws(Problem) in
+                self.openSession(timeoutMs, try self.sessionKey(), call)
+            }
+            return nil
+        }
+        return openSession(timeoutMs, try sessionKey(), call)
+    }
+
+    private func openSession(_ timeoutMs: Int32, _ key: [UInt8], _ call: Call) -> HTTPResponse? {
         node.openSession(timeoutMs: timeoutMs, timeout: options.requestTimeout) { id, outcome in
             self.complete(call) { () throws(Problem) in
                 guard case .committed(let committed) = outcome else {

@@ -104,7 +104,8 @@ package final class Gateway: HTTPHandler {
                 guard let response = try dispatch(call) else { return nil }
                 return finish(response, call)
             } catch {
-                return finish(self.response(to: error, requestID), call)
+                return finish(
+                    self.response(to: error, requestID, isHeld: call.wait != nil), call)
             }
         } catch {
             let response = self.response(to: error, requestID)
@@ -231,7 +232,7 @@ package final class Gateway: HTTPHandler {
             guard let made = try make() else { return }
             response = made
         } catch {
-            response = self.response(to: error, call.requestID)
+            response = self.response(to: error, call.requestID, isHeld: call.wait != nil)
         }
         call.client.reply(finish(response, call))
     }
@@ -264,9 +265,12 @@ package final class Gateway: HTTPHandler {
 
     var servedZxid: Zxid { node.served.read { $0.lastApplied } }
 
-    private func response(to problem: Problem, _ requestID: RequestID) -> HTTPResponse {
+    private func response(
+        to problem: Problem, _ requestID: RequestID, isHeld: Bool = false
+    ) -> HTTPResponse {
         let headers = answerHeaders.make(
-            zxid: problem.zxid ?? servedZxid, role: node.standing.role, request: requestID)
+            zxid: problem.zxid ?? servedZxid, role: node.standing.role, request: requestID,
+            isHeld: isHeld)
         return problem.response(adding: headers)
     }
 

@@ -120,9 +120,14 @@ final class HeldRequest: Sendable {
     /// moment, and nobody waits any longer.
     private func leave() {
         gateway.node.waits.perform {
-            if self.state.withLock({ $0.isAnswered }) { return }
-            self.onLeave?()
-            self.answer(.last(quietThrough: nil))
+            guard let onLeave = self.onLeave else {
+                return self.answer(.last(quietThrough: nil))
+            }
+            guard self.claim() else { return }
+            onLeave()
+            self.gateway.complete(self.call) { () throws(Problem) in
+                throw Problem(.requestTimeout, "The connection was closed before the answer.")
+            }
         }
     }
 

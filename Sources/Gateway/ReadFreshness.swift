@@ -53,6 +53,29 @@ extension Gateway {
         complete(call, read)
     }
 
+    /// Goes on when something is so that nobody tells, or at the request's deadline.
+    ///
+    /// - Parameters:
+    ///   - call: Is held meanwhile.
+    ///   - condition: Looked at a few times a second.
+    ///   - proceed: Answers, holds the request for something else, or says what is wrong.
+    func when(
+        _ call: Call, _ condition: @escaping @Sendable () -> Bool,
+        proceed: @escaping @Sendable () throws(Problem) -> HTTPResponse?
+    ) {
+        let deadline = ContinuousClock.now + options.requestTimeout
+        Task {
+            while !condition(), ContinuousClock.now < deadline {
+                do {
+                    try await Task.sleep(for: .milliseconds(50))
+                } catch {
+                    break
+                }
+            }
+            node.waits.perform { self.complete(call, proceed) }
+        }
+    }
+
     private func wait(
         for minimum: Zxid, _ call: Call,
         _ read: @escaping @Sendable () throws(Problem) -> HTTPResponse?

@@ -6,6 +6,8 @@ import ZnodeTree
 extension Gateway {
     private static let secretPath: ZnodePath = "/aviary/secret"
 
+    var hasSessionKey: Bool { node.served.read { $0.find(Gateway.secretPath) != nil } }
+
     /// What signs session tokens, the same on every member.
     ///
     /// - Throws: `electing` while no Aviary node has led the ensemble yet.

@@ -29,16 +29,19 @@ package final class HistoryFiles {
     ///
     /// - Parameters:
     ///   - folder: Of the history alone.
+    ///   - owner: The data that the history belongs to: files of any other are removed.
     ///   - disk: Where it is.
     ///   - segmentBytes: About how long a file becomes.
     /// - Throws: `.disk`.
     package init(
-        in folder: String, on disk: any Disk, segmentBytes: Int = 16 << 20
+        in folder: String, of owner: StorageIdentity, on disk: any Disk,
+        segmentBytes: Int = 16 << 20
     ) throws(StorageError) {
         self.disk = disk
         self.folder = folder
         self.segmentBytes = segmentBytes
         try disk.makeDirectory(folder)
+        try HistoryFiles.claim(folder, for: owner, on: disk)
         // A hole that was being closed is closed anew.
         for name in try disk.names(in: folder) where HistorySegment.isFetched(name) {
             try disk.remove("\(folder)/\(name)")
@@ -61,6 +64,21 @@ package final class HistoryFiles {
         else { return }
         older = try HistoryFiles.chain(endingWith: last, &rest, on: disk)
         olderEnd = end
+    }
+
+    /// Zxids of another history would pass for this one's.
+    private static func claim(
+        _ folder: String, for owner: StorageIdentity, on disk: any Disk
+    ) throws(StorageError) {
+        let path = folder + "/owner"
+        if try disk.content(of: path) == owner.bytes { return }
+        for name in try disk.names(in: folder)
+        where HistorySegment(fileName: name, in: folder) != nil {
+            try disk.remove("\(folder)/\(name)")
+        }
+        try disk.syncDirectory(folder)
+        try disk.replaceContent(of: path, with: owner.bytes)
+        try disk.syncDirectory(folder)
     }
 
     /// Takes the files in front of `last` as far as there is no hole between them.

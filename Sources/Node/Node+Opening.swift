@@ -35,6 +35,9 @@ package struct OpenedNode {
 }
 
 extension OpenedNode {
+    package typealias HistoryKeeping =
+        (Zxid, StorageIdentity) throws(StorageError) -> ChangeHistory
+
     /// Opens the data directory and reads the state back.
     ///
     /// - Parameters:
@@ -42,12 +45,13 @@ extension OpenedNode {
     ///   - disk: Where its folder is.
     ///   - now: Milliseconds of the loop's clock.
     ///   - logger: Gets a line for everything that was mended.
-    ///   - keepHistory: Makes the history, given where what is told to it begins; nil to keep none.
+    ///   - keepHistory: Makes the history, given where what is told to it begins and whose data
+    ///     it belongs to; nil to keep none.
     /// - Returns: The state, and the protocol ready to start.
     /// - Throws: One line that says what is wrong with which file.
     package static func open(
         _ settings: NodeSettings, on disk: any Disk, now: Milliseconds, logger: Logger,
-        keepHistory: ((Zxid) throws(StorageError) -> ChangeHistory)? = nil
+        keepHistory: HistoryKeeping? = nil
     ) throws(NodeError) -> OpenedNode {
         do throws(StorageError) {
             return try read(
@@ -76,7 +80,7 @@ extension OpenedNode {
 
     private static func read(
         _ settings: NodeSettings, _ disk: any Disk, now: Milliseconds, logger: Logger,
-        keepHistory: ((Zxid) throws(StorageError) -> ChangeHistory)?
+        keepHistory: HistoryKeeping?
     ) throws(StorageError) -> OpenedNode {
         let directory = try DataDirectory(settings.directory, on: disk)
         if let stored = directory.myID, stored != settings.id {
@@ -113,9 +117,14 @@ extension OpenedNode {
         var tree = loaded ?? DataTree(options: options)
         let floor = state.snapshot?.name.zxid ?? .zero
         let exactAfter = state.snapshot.map { $0.upperBound ?? state.lastLogged } ?? .zero
+        let identity =
+            directory.identity
+            ?? StorageIdentity(
+                history: .random(in: .min ... .max), node: settings.id,
+                disk: .random(in: .min ... .max))
         // Over a state that is not of one moment a transaction may change less than it did.
         let history = try keepHistory.map { keep throws(StorageError) in
-            try keep(max(floor, exactAfter))
+            try keep(max(floor, exactAfter), identity)
         }
         for proposal in proposals where proposal.zxid <= state.committed {
             do throws(JuteError) {
@@ -143,12 +152,7 @@ extension OpenedNode {
             } else {
                 isUnprovenEmpty ? .empty : .trusted
             }
-        if directory.identity == nil {
-            try directory.establish(
-                StorageIdentity(
-                    history: .random(in: .min ... .max), node: settings.id,
-                    disk: .random(in: .min ... .max)))
-        }
+        if directory.identity == nil { try directory.establish(identity) }
         try directory.removeInitializeMarker()
         logger.info(
             "state at \(tree.lastApplied), log to \(state.lastLogged), \(tree.nodeCount) znodes")

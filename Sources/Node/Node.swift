@@ -72,9 +72,9 @@ package final class Node: Sendable {
         let disk = PosixDisk()
         let folder = settings.directory.dataDirectory + "/" + ChangeHistory.folderName
         let opened = try OpenedNode.open(settings, on: disk, now: now, logger: logger) {
-            start throws(StorageError) in
+            start, identity throws(StorageError) in
             ChangeHistory(
-                try HistoryFiles(in: folder, on: disk), from: start, on: disk,
+                try HistoryFiles(in: folder, of: identity, on: disk), from: start, on: disk,
                 retention: settings.retention, logger: logger)
         }
         guard let history = opened.history else {

@@ -10,21 +10,10 @@ extension NodeLoop {
     /// node does.
     func announce(_ session: SessionID) {
         guard let replica else { return }
-        let (previous, hasParent) = replica.served.read { tree in
-            (tree.stat(of: ownPath)?.ephemeralOwner, tree.find("/aviary/nodes") != nil)
-        }
+        let previous = replica.served.read { $0.stat(of: ownPath)?.ephemeralOwner }
         if previous == session { return }
-        var steps: [TransactionStep] = []
-        if !hasParent {
-            let hasRoot = replica.served.read { $0.find("/aviary") != nil }
-            let missing: [ZnodePath] = (hasRoot ? [] : ["/aviary"]) + ["/aviary/nodes"]
-            steps += missing.map { path in
-                TransactionStep(
-                    .create(
-                        CreateOperation(
-                            path: path, data: [], mode: .persistent(sequential: false))))
-            }
-        }
+        // Where only servers of ZooKeeper's have led so far.
+        var steps = replica.missingSystemZnodes.map { TransactionStep($0) }
         if previous != nil { steps.append(TransactionStep(.delete(path: ownPath, version: -1))) }
         steps.append(
             TransactionStep(

@@ -29,6 +29,7 @@ extension Replica {
     static let systemRoot: ZnodePath = "/aviary"
     /// Its mzxid tells in which epoch an Aviary node led last.
     static let leaderPath: ZnodePath = "/aviary/leader"
+    private static let nodesPath: ZnodePath = "/aviary/nodes"
 
     /// The first transactions of this node's epoch.
     private func beginReign(_ now: Milliseconds) {
@@ -55,14 +56,25 @@ extension Replica {
     /// What an ensemble gets when an Aviary node leads it for the first time.
     private func systemZnodes(_ mark: [UInt8]) -> [Operation] {
         let readable = [ACL(.read, .anyone)]
-        let znodes: [(ZnodePath, [UInt8], [ACL])] = [
-            (Self.systemRoot, [], readable),
-            (Self.leaderPath, mark, readable),
-            ("/aviary/nodes", [], ACL.open),
-            ("/aviary/secret", newSecret(), [ACL([], .anyone)]),
-        ]
-        return served.read { tree in
-            znodes.filter { tree.find($0.0) == nil }.map { path, data, acl in
+        return missing([
+            (Self.systemRoot, [], readable), (Self.leaderPath, mark, readable),
+            (Self.nodesPath, [], ACL.open), secret,
+        ])
+    }
+
+    /// What an Aviary node needs under a leader that is none. Its requests are checked like any
+    /// other's, so the root has to be open for the znodes below it to be made.
+    package var missingSystemZnodes: [Operation] {
+        missing([(Self.systemRoot, [], ACL.open), (Self.nodesPath, [], ACL.open), secret])
+    }
+
+    private typealias SystemZnode = (path: ZnodePath, data: [UInt8], acl: [ACL])
+
+    private var secret: SystemZnode { ("/aviary/secret", newSecret(), [ACL([], .anyone)]) }
+
+    private func missing(_ znodes: [SystemZnode]) -> [Operation] {
+        served.read { tree in
+            znodes.filter { tree.find($0.path) == nil }.map { path, data, acl in
                 .create(
                     CreateOperation(
                         path: path, data: data, acl: acl, mode: .persistent(sequential: false)))
@@ -153,6 +165,9 @@ extension Replica {
     func barrierEnded(_ token: ReadToken, _ outcome: WriteOutcome) {
         if case .committed(let committed) = outcome {
             reads.confirm(token, through: committed.zxid)
+            appliedReads()
+            // Whoever came meanwhile is served by the next one.
+            beginReads(peer.state.now)
         } else {
             reads.regather(token)
         }

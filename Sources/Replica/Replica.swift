@@ -135,6 +135,7 @@ package final class Replica {
             keepSessions(now)
             openGateway(now)
             expireRequests(now)
+            beginReads(now)
         }
         settle(now)
     }

@@ -30,7 +30,9 @@ final class ScriptedNode: GatewayNode {
         let disk = MemoryDisk()
         do throws(StorageError) {
             history = ChangeHistory(
-                try HistoryFiles(in: "/history", on: disk), from: tree.lastApplied, on: disk,
+                try HistoryFiles(
+                    in: "/history", of: StorageIdentity(history: 1, node: 7, disk: 1), on: disk),
+                from: tree.lastApplied, on: disk,
                 retention: RetentionPolicy(),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         } catch {

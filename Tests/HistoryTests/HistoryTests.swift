@@ -29,10 +29,12 @@ final class Recorder {
 
     static func open(
         _ disk: MemoryDisk, from snapshot: Zxid, _ windowBytes: Int, _ segmentBytes: Int,
-        retention: RetentionPolicy = RetentionPolicy()
+        retention: RetentionPolicy = RetentionPolicy(), owner: UInt64 = 1
     ) throws -> ChangeHistory {
         ChangeHistory(
-            try HistoryFiles(in: "/data/history", on: disk, segmentBytes: segmentBytes),
+            try HistoryFiles(
+                in: "/data/history", of: StorageIdentity(history: 1, node: 1, disk: owner),
+                on: disk, segmentBytes: segmentBytes),
             from: snapshot, on: disk, retention: retention, windowBytes: windowBytes,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
@@ -294,6 +296,19 @@ final class Recorder {
         #expect(!names.contains { $0.hasPrefix("fetched") })
         try await fill(empty, from: whole)
         #expect(await empty.read(after: .zero) == whole.expected(after: .zero))
+    }
+
+    @Test func `files of other data are not taken for this one's`() async throws {
+        let recorder = try Recorder()
+        recorder.write(20)
+        recorder.history.sync(through: recorder.last)
+        let other = try Recorder.open(
+            recorder.disk, from: .zero, 1 << 20, 1 << 16, owner: 2)
+        guard case .transactions([], _) = other.recent(after: .zero) else {
+            Issue.record("there is nothing yet")
+            return
+        }
+        #expect(other.hole == nil)
     }
 
     @Test func `a rotten file is a hole, told and not passed over`() async throws {

@@ -26,6 +26,8 @@ struct Contention: Sendable {
         /// When it was created, in milliseconds since 1970.
         var since: Int64
         var data: [UInt8]
+        /// Whether more than the request that made it counts on it.
+        var isKept: Bool
     }
 
     /// In the order in which they came.
@@ -46,7 +48,8 @@ struct Contention: Sendable {
             found.append(
                 Contender(
                     name: name, isShared: isShared, session: stat.ephemeralOwner,
-                    czxid: stat.czxid, since: stat.ctime, data: tree.data(of: child) ?? []))
+                    czxid: stat.czxid, since: stat.ctime, data: tree.data(of: child) ?? [],
+                    isKept: stat.version > 0))
             return true
         }
         contenders = found.sorted { $0.czxid < $1.czxid }

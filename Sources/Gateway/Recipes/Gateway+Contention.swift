@@ -122,18 +122,45 @@ private struct Entry: Sendable {
     // MARK: Taking a place
 
     func begin() throws(Problem) -> HTTPResponse? {
-        if let own = own(contention()) { return try wait(own, isNew: false) }
+        if let own = own(contention()) { return try keep(own) }
         // The entry may have been made through another node, and what is held there released.
         gateway.node.linearize(timeout: gateway.options.requestTimeout) { outcome in
             gateway.complete(call) { () throws(Problem) in
                 guard outcome == .ready else { throw gateway.unconfirmed(outcome) }
                 let contention = contention()
-                if let own = own(contention) { return try wait(own, isNew: false) }
+                if let own = own(contention) { return try keep(own) }
                 if !request.queues, contention?.blockers(isShared: request.isShared) ?? 0 > 0 {
                     throw Problem(.held, path: path)
                 }
                 create()
                 return nil
+            }
+        }
+        return nil
+    }
+
+    /// Makes an entry of an earlier request this one's: that request's client may have left, and
+    /// would take the entry with it. From then on only its session's end, or a release, ends it.
+    private func keep(_ own: Contention.Contender) throws(Problem) -> HTTPResponse? {
+        if own.isKept { return try wait(own, isNew: false) }
+        let write = Write.put(
+            path.appending(own.name), data: own.data, .version(0), nil)
+        gateway.node.submit(write, call.caller, timeout: gateway.options.requestTimeout) {
+            outcome in
+            gateway.complete(call) { () throws(Problem) in
+                switch outcome {
+                case .committed:
+                    return try wait(own, isNew: false)
+                case .refused(let refusal) where refusal.reason == .conditionFailed:
+                    return try wait(own, isNew: false)
+                case .refused(let refusal)
+                where [.code(.noNode), .missingParent].contains(refusal.reason):
+                    // It was taken away a moment ago: this request gets a place of its own.
+                    create()
+                    return nil
+                default:
+                    throw gateway.problem(outcome, write, call)
+                }
             }
         }
         return nil
@@ -150,20 +177,24 @@ private struct Entry: Sendable {
             guard let contention = contention(),
                 let mine = contention.contenders.first(where: { $0.name.starts(with: name) }),
                 let own = own(contention)
-            else { throw Problem(.sessionExpired) }
-            if mine != own { remove(mine) }
+            else { throw gone(path) }
+            guard mine == own else {
+                withdraw(mine)
+                return try keep(own)
+            }
             if !request.queues, contention.position(of: own) > 0 {
-                if mine == own { remove(own) }
+                withdraw(own)
                 throw Problem(.held, path: path)
             }
-            return try wait(own, isNew: mine == own)
+            return try wait(own, isNew: true)
         }
     }
 
-    /// Whether that succeeds or not is nobody's business: the session's end removes it too.
-    private func remove(_ contender: Contention.Contender) {
+    /// Removes an entry that nobody was told of, unless another request has made it its own.
+    /// Whether that succeeds is nobody's business: the session's end removes it too.
+    private func withdraw(_ contender: Contention.Contender) {
         gateway.node.submit(
-            .delete(path.appending(contender.name), .none, recursive: false), call.caller,
+            .delete(path.appending(contender.name), .version(0), recursive: false), call.caller,
             timeout: gateway.options.requestTimeout, complete: { _ in })
     }
 
@@ -174,7 +205,7 @@ private struct Entry: Sendable {
     ) throws(Problem) -> HTTPResponse? {
         let entry = path.appending(own.name)
         // Who has not been told of a place in the queue must not keep it.
-        let dequeue: @Sendable () -> Void = { remove(own) }
+        let dequeue: @Sendable () -> Void = { withdraw(own) }
         let turn = Interest(path, .children, .deleted)
         return try gateway.hold(
             call, kind.rawValue, [turn], onLeave: isNew ? dequeue : nil
@@ -182,11 +213,17 @@ private struct Entry: Sendable {
             occasion throws(Problem) -> HTTPResponse? in
             guard let contention = contention(),
                 let current = contention.contender(named: own.name)
-            else { throw Problem(.sessionExpired, path: entry) }
+            else { throw gone(entry) }
             let position = contention.position(of: current)
             guard position == 0 || occasion.isLast else { return nil }
             return answer(current, position)
         }
+    }
+
+    private func gone(_ entry: ZnodePath) -> Problem {
+        let sessionLives = gateway.node.served.read { $0.timeout(of: session) != nil }
+        return sessionLives
+            ? Problem(.noNode, "The entry was removed.", path: entry) : Problem(.sessionExpired)
     }
 
     private func answer(_ own: Contention.Contender, _ position: Int) -> HTTPResponse {

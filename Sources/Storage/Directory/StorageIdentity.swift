@@ -28,7 +28,8 @@ extension StorageIdentity {
         self.init(history: history, node: node, disk: disk)
     }
 
-    var bytes: [UInt8] {
+    /// As the file holds it.
+    package var bytes: [UInt8] {
         var text = ChecksummedText()
         text["history"] = hexadecimal(history)
         text["node"] = String(node)
