@@ -3,13 +3,19 @@ import Testing
 
 /// The runs would prove nothing if the faults never happened.
 @Suite struct CoverageTests {
-    @Test func `the seeds reach every fault and every kind of synchronization`() throws {
-        var total = SimulatedEnsemble.Counters()
-        for seed in UInt64(1)...20 {
-            var ensemble = SimulatedEnsemble(seed: seed)
-            try ensemble.run()
-            total += ensemble.counters
+    @Test func `the seeds reach every fault and every kind of synchronization`() async throws {
+        let outcome = await onOwnThread {
+            Result { () throws(BrokenPromise) in
+                var total = SimulatedEnsemble.Counters()
+                for seed in UInt64(1)...20 {
+                    var ensemble = SimulatedEnsemble(seed: seed)
+                    try ensemble.run()
+                    total += ensemble.counters
+                }
+                return total
+            }
         }
+        let total = try outcome.get()
         #expect(total.elections > 70)
         #expect(total.crashes > 100)
         #expect(total.wipes > 3)

@@ -2,7 +2,9 @@ import Simulation
 import Testing
 
 /// Whole nodes, storage and request pipeline included. `AVIARY_SEED=n` replays one run.
-@Suite struct NodeSimulationTests {
+///
+/// One seed at a time, as with `AgreementTests`.
+@Suite(.serialized) struct NodeSimulationTests {
     static var seeds: [UInt64] {
         if let seed = AgreementTests.environment("AVIARY_SEED").flatMap(UInt64.init) {
             return [seed]
@@ -12,28 +14,39 @@ import Testing
     }
 
     @Test(arguments: seeds)
-    func `what clients were told is what is there`(seed: UInt64) {
-        let simulation = NodeSimulation(
-            seed: seed, keepsTrace: AgreementTests.environment("AVIARY_SEED") != nil)
-        do {
-            try simulation.run()
-        } catch {
-            for line in simulation.trace { print(line) }
-            Issue.record(
-                "\(error); replay with AVIARY_SEED=\(seed) swift test --filter NodeSimulation")
+    func `what clients were told is what is there`(seed: UInt64) async {
+        let keepsTrace = AgreementTests.environment("AVIARY_SEED") != nil
+        let ending = await onOwnThread {
+            let simulation = NodeSimulation(seed: seed, keepsTrace: keepsTrace)
+            do {
+                try simulation.run()
+                return Ending()
+            } catch {
+                return Ending(broken: "\(error)", trace: simulation.trace)
+            }
         }
+        guard let broken = ending.broken else { return }
+        for line in ending.trace { print(line) }
+        Issue.record(
+            "\(broken); replay with AVIARY_SEED=\(seed) swift test --filter NodeSimulation")
     }
 }
 
 /// The runs would prove nothing if nothing happened in them.
 @Suite struct NodeSimulationCoverageTests {
-    @Test func `writes are acknowledged, denied and lost sight of`() throws {
-        var total = NodeSimulation.Counters()
-        for seed in UInt64(1)...8 {
-            let simulation = NodeSimulation(seed: seed)
-            try simulation.run()
-            total += simulation.counters
+    @Test func `writes are acknowledged, denied and lost sight of`() async throws {
+        let outcome = await onOwnThread {
+            Result { () throws(BrokenPromise) in
+                var total = NodeSimulation.Counters()
+                for seed in UInt64(1)...8 {
+                    let simulation = NodeSimulation(seed: seed)
+                    try simulation.run()
+                    total += simulation.counters
+                }
+                return total
+            }
         }
+        let total = try outcome.get()
         print(total)
         #expect(total.acknowledged > 200)
         #expect(total.denied > 0)
