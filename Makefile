@@ -24,9 +24,7 @@ release: ## Build the executable for use: .build/release/aviary.
 
 test: lint build release ## Run every test; this is what CI runs.
 	@scripts/install-dependencies test
-	# The simulation takes every thread for itself; tests that wait for something would starve.
-	swift test --skip-build --skip SimulationTests
-	swift test --skip-build --filter SimulationTests
+	swift test --skip-build
 	export AVIARY_REQUIRE_ALL=1 AVIARY_BINARY="$(CURDIR)/$(RELEASE)"
 	# Whole ensembles share one machine here: what misses its limit has one more chance, alone.
 	"$$(scripts/python)" -m pytest Tests/Integration \
