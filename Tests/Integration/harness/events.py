@@ -1,4 +1,4 @@
-"""Clients that wait: requests that are held, streams of events, and readers that follow a cursor."""
+"""Clients that wait: held requests, streams of events, and readers that follow a cursor."""
 
 import http.client
 import json
@@ -121,9 +121,11 @@ class Stream:
         return Answer(self.status, self.headers, self.rest())
 
     def lines(self):
-        """Its lines, without their ends, until it ends."""
+        """Its lines, without their ends, until it ends; one that is cut off is none."""
         while line := self._response.readline():
-            yield line.rstrip(b"\n")
+            if not line.endswith(b"\n"):
+                raise http.client.IncompleteRead(line)
+            yield line[:-1]
 
     def objects(self):
         """The objects of the form with one a line, until it ends."""
@@ -181,6 +183,8 @@ class Follower(threading.Thread):
         self.last = last
         self.seen = []
         self.turns = 0
+        # Whom it asked, from where on, and where it was afterwards.
+        self.trail = []
         self.failure = None
         # Refusals for reasons other than that a member is down or behind.
         self.refusals = []
@@ -190,8 +194,10 @@ class Follower(threading.Thread):
             while not (self.seen and self.seen[-1]["path"] == self.last):
                 member = self.members[self.turns % len(self.members)]
                 self.turns += 1
+                since = self.cursor
                 try:
                     self.take(member)
+                    self.trail.append((member.id, since, self.cursor))
                 except (OSError, http.client.HTTPException):
                     time.sleep(0.01)
         except BaseException as error:
@@ -212,6 +218,10 @@ class Follower(threading.Thread):
     def keep(self, event):
         assert not self.seen or self.seen[-1]["zxid"] <= event["zxid"], (self.seen[-1], event)
         self.seen.append(event)
+
+    def way_over(self, zxid):
+        """How it came past a transaction."""
+        return [step for step in self.trail if step[1][:16] <= zxid <= step[2][:16]]
 
     def finish(self, timeout):
         self.join(timeout)
