@@ -236,7 +236,9 @@ private final class EventPolling: Sendable {
             return try start()
         case .batch(let batch):
             return gateway.events(batch, reader.filter, call)
-        case .onDisk, .expired:
+        case .expired:
+            return try gateway.elsewhere(cursor.withLock { $0 }, call)
+        case .onDisk:
             return try attempt(.last(quietThrough: nil))
         }
     }

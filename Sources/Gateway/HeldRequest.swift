@@ -19,6 +19,16 @@ enum Occasion: Equatable, Sendable {
         if case .last = self { true } else { false }
     }
 
+    /// One attempt for this and for what came before it.
+    func joining(_ earlier: Occasion?) -> Occasion {
+        switch (earlier, self) {
+        case (nil, _): self
+        case (.last, _), (_, .last): .last(quietThrough: nil)
+        case (.change(let zxid), .change): .change(zxid)
+        default: .anything
+        }
+    }
+
     init(_ signal: WaitService.Signal) {
         switch signal {
         case .changed(let zxid): self = .change(zxid)
@@ -37,6 +47,10 @@ final class HeldRequest: Sendable {
     private struct State {
         var wait: WaitService.ID?
         var isAnswered = false
+        /// The first attempt is under way, on the thread that the request came on.
+        var isArriving = true
+        /// What was told meanwhile, to be tried after it: attempts never run side by side.
+        var postponed: Occasion?
     }
 
     private let gateway: Gateway
@@ -89,6 +103,7 @@ final class HeldRequest: Sendable {
             throw error
         }
         if let response { return held.claim() ? response : nil }
+        held.arrived()
         call.client.onGone { held.leave() }
         return nil
     }
@@ -112,8 +127,30 @@ final class HeldRequest: Sendable {
     }
 
     private func proceed(_ signal: WaitService.Signal) {
-        if state.withLock({ $0.isAnswered }) { return }
-        answer(Occasion(signal))
+        let occasion = Occasion(signal)
+        let mayTry = state.withLock { state in
+            if state.isAnswered { return false }
+            if state.isArriving { state.postponed = occasion.joining(state.postponed) }
+            return !state.isArriving
+        }
+        if mayTry { answer(occasion) }
+    }
+
+    private func arrived() {
+        let mustTryAgain = state.withLock { state in
+            state.isArriving = state.postponed != nil
+            return state.isArriving
+        }
+        // What is told until then is added to it.
+        if mustTryAgain { gateway.node.waits.perform { self.catchUp() } }
+    }
+
+    private func catchUp() {
+        let occasion = state.withLock { state in
+            state.isArriving = false
+            return state.isAnswered ? nil : state.postponed
+        }
+        if let occasion { answer(occasion) }
     }
 
     /// The client has closed its side: one that only stopped sending still gets the answer of this

@@ -114,7 +114,7 @@ extension Connection {
             if progress.bodyBytes <= loop.configuration.drainLimitBytes { return true }
             // The library takes no answer in the middle of a body; it has nothing of its own to
             // send either.
-            sendAndShutDown(socket, response.message)
+            sendAndShutDown(socket, response.message())
             return false
         case .idle, .readingHead, .handling, .answered, .streaming:
             return false
@@ -244,7 +244,7 @@ extension Connection {
         loop.counters.streams.add(1, ordering: .relaxed)
         stream.begin(on: self, number: exchange.withLock { $0.beginStream() })
         if !isWatched { watchPeer() }
-        limitSilence(socket, timeout: loop.configuration.peerTimeout)
+        limitSilence(socket, timeout: loop.configuration.stallTimeout)
         if loop.isStopping { stream.stop() }
         if hasPeerFinished { peerLeft() }
         return handle.queue(response, bodyFrom: self)
@@ -299,6 +299,8 @@ extension Connection {
     /// Asks to be told when the peer leaves or vanishes; for the rest of the connection.
     private func watchPeer() {
         isWatched = loop.watch(self)
+        // It may have stopped sending right behind its request, which is then in our hands.
+        if isClosedByPeer(socket) { hasPeerFinished = true }
         probePeer(socket, timeout: loop.configuration.peerTimeout)
     }
 
@@ -337,7 +339,20 @@ extension Connection {
         isSuspended = false
         loop.suspended -= 1
         if place.list == .settled { loop.move(self, to: .active) }
+        if hasPeerFinished, !isBroken { answerHalfClosed() }
         handle.resume()
+    }
+
+    /// Answers a client that has only stopped sending. The library would take that for the end of
+    /// the connection as soon as it gets it back, and say nothing.
+    private func answerHalfClosed() {
+        guard case .handling = stage, let response = exchange.withLock({ $0.resumed() }) else {
+            return
+        }
+        loop.waiting -= 1
+        stage = .answered
+        response.stream?.close()
+        sendAndShutDown(socket, response.message(withBody: !isHead))
     }
 
     /// Whether an answer is under way or being waited for.
@@ -416,18 +431,18 @@ extension Connection {
     /// The library has nothing under way in these stages, so we may write to its socket. It sees
     /// the end of the connection next.
     private func timeOut(_ refusal: HTTPRefusal) {
-        sendAndShutDown(socket, refuse(refusal, head: nil).message)
+        sendAndShutDown(socket, refuse(refusal, head: nil).message())
     }
 }
 
 extension HTTPResponse {
     /// The bytes of a last answer on a connection.
-    fileprivate var message: [UInt8] {
+    fileprivate func message(withBody: Bool = true) -> [UInt8] {
         var text = "HTTP/1.1 \(status) \(reasonPhrase(status))\r\n"
         for field in headers.fields {
             text += "\(field.name): \(field.value)\r\n"
         }
         text += "Content-Length: \(body.count)\r\nConnection: close\r\n\r\n"
-        return Array(text.utf8) + body
+        return withBody ? Array(text.utf8) + body : Array(text.utf8)
     }
 }

@@ -341,9 +341,19 @@ private func targetSeen(
     guard let connection, let pointer = CMicroHTTPDSocketContext(connection) else { return nil }
     let current = Unmanaged<Connection>.fromOpaque(pointer).takeUnretainedValue()
     if let target {
-        current.requestLineRead(target: buffer(target))
+        let bytes = buffer(target)
+        current.requestLineRead(target: bytes)
+        hideQuery(in: bytes)
     }
     return pointer
+}
+
+/// Keeps the library from taking the query apart: it would need more memory for a thousand
+/// parameters than it has for a connection, and nobody reads its work.
+private func hideQuery(in target: UnsafeBufferPointer<UInt8>) {
+    guard let mark = target.firstIndex(of: UInt8(ascii: "?")) else { return }
+    // The library's own buffer, which it is about to write into at this very place.
+    UnsafeMutablePointer(mutating: target.baseAddress)?[mark] = 1
 }
 
 /// Leaves everything as it is: we decode, and only what is ours to decode.

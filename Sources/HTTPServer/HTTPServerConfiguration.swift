@@ -20,9 +20,11 @@ package struct HTTPServerConfiguration: Sendable {
     /// Without any traffic: between requests, or while the client does not read its answer.
     package var idleTimeout: Duration = .seconds(75)
     /// How long the system of a client whose request waits, or who gets a stream, may be silent
-    /// before it is taken to have vanished; at least two seconds more than a round trip. Also how
-    /// long a stream's client may let all buffers stay full.
+    /// before it is taken to have vanished; at least two seconds more than a round trip.
     package var peerTimeout: Duration = .seconds(5)
+    /// How long a stream's client may let all buffers stay full, or acknowledge nothing: longer,
+    /// since the program that reads may be slow, and loses only its connection.
+    package var stallTimeout: Duration = .seconds(30)
     /// How much of a refused body is read and thrown away so that the client, which may not look
     /// for an answer before it has sent everything, gets to see it.
     package var drainLimitBytes = 16 * 1024 * 1024

@@ -145,6 +145,8 @@ func limitSilence(_ socket: Int32, timeout: Duration) {
 /// Sends what fits without waiting, then ends the connection in both directions.
 func sendAndShutDown(_ socket: Int32, _ bytes: [UInt8]) {
     if !bytes.isEmpty {
+        // As much as the system allows; the kernel sends it after the shutdown too.
+        setOption(socket, SOL_SOCKET, SO_SNDBUF, Int32(clamping: bytes.count + 65_536))
         send(socket, bytes, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
     }
     shutdown(socket, Int32(SHUT_RDWR))

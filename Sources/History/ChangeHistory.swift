@@ -50,6 +50,14 @@ package final class ChangeHistory: Sendable {
     private let writer = DispatchQueue(label: "aviary.history", qos: .utility)
     /// One at a time: each holds a whole file for a moment.
     private let reader = DispatchQueue(label: "aviary.history.read", qos: .userInitiated)
+    private struct Cached: Sendable {
+        var path: String
+        var content: HistorySegment.Content
+        var number: Int
+    }
+
+    /// The file that was read last.
+    private let cache = Mutex<Cached?>(nil)
     private let disk: any Disk
     private let windowLimit: Int
     private let retention: RetentionPolicy
@@ -232,9 +240,9 @@ package final class ChangeHistory: Sendable {
                 files.publish()
                 let floor = files.files.floor
                 state.withLock { state in
-                    // A failed file has its floor in memory.
-                    if let floor, floor > state.floor, floor <= state.base {
-                        state.floor = floor
+                    // Memory may reach back further than the files that are left.
+                    if let floor, min(floor, state.base) > state.floor {
+                        state.floor = min(floor, state.base)
                         state.hasHole = false
                     }
                 }
@@ -342,18 +350,45 @@ package final class ChangeHistory: Sendable {
             return .gone(floor: floor)
         }
         do throws(StorageError) {
-            let content = try segments[index].read(
-                from: disk, keeping: { $0 > zxid && $0 <= visible })
-            let end = index + 1 < segments.count ? segments[index + 1].base : nil
             // The newest file is read while it grows, but it has all that memory has forgotten.
-            guard let content, content.last >= end ?? base else {
-                throw .damagedFile(path: segments[index].path, problem: "a record is damaged")
-            }
-            let through = min(end ?? content.last, visible)
-            return .transactions(content.transactions, through: through)
+            let end = index + 1 < segments.count ? segments[index + 1].base : nil
+            let content = try content(of: segments[index], through: end ?? base)
+            let start = content.transactions.firstIndex(after: zxid)
+            let found = content.transactions[start...].prefix(ChangeHistory.longestExcerpt)
+                .prefix { $0.zxid <= visible }
+            let isAll = start + found.count == content.transactions.count
+            return .transactions(
+                Array(found),
+                through: isAll ? min(end ?? content.last, visible) : found.last?.zxid ?? visible)
         } catch {
             return lost(segments[index], next: segments[(index + 1)...].first, error)
         }
+    }
+
+    private static let longestExcerpt = 1_000
+    private static let cacheTime = DispatchTimeInterval.seconds(10)
+
+    /// A file's content, kept for a while: whoever catches up takes many pieces of it.
+    private func content(
+        of segment: HistorySegment, through end: Zxid
+    ) throws(StorageError) -> HistorySegment.Content {
+        if let cached = cache.withLock({ $0 }), cached.path == segment.path,
+            cached.content.last >= end
+        {
+            return cached.content
+        }
+        guard let content = try segment.read(from: disk, keeping: { _ in true }),
+            content.last >= end
+        else { throw .damagedFile(path: segment.path, problem: "a record is damaged") }
+        let number = cache.withLock { cache in
+            let number = (cache?.number ?? 0) + 1
+            cache = Cached(path: segment.path, content: content, number: number)
+            return number
+        }
+        reader.asyncAfter(deadline: .now() + ChangeHistory.cacheTime) {
+            self.cache.withLock { if $0?.number == number { $0 = nil } }
+        }
+        return content
     }
 
     /// A file that cannot be read is a hole: only what is behind it is offered from now on.
@@ -370,7 +405,7 @@ package final class ChangeHistory: Sendable {
     }
 }
 
-extension Deque<HistoricTransaction> {
+extension RandomAccessCollection where Element == HistoricTransaction, Index == Int {
     /// The index of the first transaction behind a zxid.
     fileprivate func firstIndex(after zxid: Zxid) -> Int {
         var low = 0

@@ -84,7 +84,7 @@ struct HistorySegment: Sendable {
     }
 
     /// What a file holds, as far as it can be read.
-    struct Content {
+    struct Content: Sendable {
         var transactions: [HistoricTransaction] = []
         /// Complete through here.
         var last: Zxid

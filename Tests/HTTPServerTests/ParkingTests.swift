@@ -125,6 +125,20 @@ import Testing
         }
     }
 
+    @Test func `also one that stopped sending right behind its request`() throws {
+        try withServer { server, handler in
+            let client = try Client(port: server.port)
+            try client.send(ParkingTests.park)
+            client.finishSending()
+            try eventually { handler.gone == 1 }
+            handler.release()
+            #expect(try client.response()?.text == "released")
+            #expect(try client.isClosed())
+            try eventually { server.statistics.connections == 0 }
+            #expect(server.statistics.waiting == 0)
+        }
+    }
+
     @Test func `stopping answers all that wait`() throws {
         try withServer { server, handler in
             let clients = try (0..<100).map { _ in try Client(port: server.port) }

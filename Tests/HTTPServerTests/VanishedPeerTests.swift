@@ -10,7 +10,11 @@ import Testing
     func `a client whose machine vanishes is let go within seconds`(atItsEnd: Bool) throws {
         let namespace = try #require(Namespace())
         defer { namespace.remove() }
-        try withServer({ $0.address = namespace.serverAddress }) { server, handler in
+        let configure: (inout HTTPServerConfiguration) -> Void = {
+            $0.address = namespace.serverAddress
+            $0.stallTimeout = .seconds(5)
+        }
+        try withServer(configure) { server, handler in
             let waiting = try namespace.connect(to: server.port)
             let reading = try namespace.connect(to: server.port)
             let unread = try namespace.connect(to: server.port)
