@@ -24,7 +24,8 @@ extension Gateway {
         }
         let start = try eventStart(call.query.text("since"))
         try checkServing()
-        let polling = EventPolling(reader, start, call)
+        let polling = EventPolling(
+            reader, start, call, isFromOldest: try call.query.text("since") == "oldest")
         return try whenReached(start, call) { () throws(Problem) in try polling.start() }
     }
 
@@ -200,14 +201,19 @@ extension Gateway {
 private final class EventPolling: Sendable {
     private let reader: EventReader
     private let call: Call
+    /// What is the oldest may change before it is read.
+    private let isFromOldest: Bool
     /// Nothing between where the client began and here concerns it.
     private let cursor: Mutex<EventCursor>
 
     private var gateway: Gateway { reader.gateway }
 
-    init(_ reader: EventReader, _ start: EventCursor, _ call: Call) {
+    init(
+        _ reader: EventReader, _ start: EventCursor, _ call: Call, isFromOldest: Bool
+    ) {
         self.reader = reader
         self.call = call
+        self.isFromOldest = isFromOldest
         cursor = Mutex(start)
     }
 
@@ -236,6 +242,9 @@ private final class EventPolling: Sendable {
             return try start()
         case .batch(let batch):
             return gateway.events(batch, reader.filter, call)
+        case .expired(let floor) where isFromOldest && floor > cursor.withLock({ $0.zxid }):
+            cursor.withLock { $0.advance(through: floor) }
+            return try start()
         case .expired:
             return try gateway.elsewhere(cursor.withLock { $0 }, call)
         case .onDisk:
@@ -271,6 +280,8 @@ private final class EventPolling: Sendable {
                 // It fell that far back while it waited: the client asks again from there.
                 return gateway.events(
                     EventBatch(next: start, hasMore: true), reader.filter, call)
+            case .expired(let floor) where isFromOldest && floor > start.zxid:
+                cursor.withLock { $0.advance(through: floor) }
             case .expired:
                 return try gateway.elsewhere(start, call)
             }

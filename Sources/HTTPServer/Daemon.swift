@@ -351,9 +351,12 @@ private func targetSeen(
 /// Keeps the library from taking the query apart: it would need more memory for a thousand
 /// parameters than it has for a connection, and nobody reads its work.
 private func hideQuery(in target: UnsafeBufferPointer<UInt8>) {
-    guard let mark = target.firstIndex(of: UInt8(ascii: "?")) else { return }
-    // The library's own buffer, which it is about to write into at this very place.
-    UnsafeMutablePointer(mutating: target.baseAddress)?[mark] = 1
+    guard let mark = target.firstIndex(of: UInt8(ascii: "?")), mark + 1 < target.count else {
+        return
+    }
+    // The library has found the question mark already; it sees an empty query behind it. The
+    // buffer is its own, and it is about to write into it at this very place.
+    UnsafeMutablePointer(mutating: target.baseAddress)?[mark + 1] = 0
 }
 
 /// Leaves everything as it is: we decode, and only what is ours to decode.

@@ -33,8 +33,10 @@ package final class ChangeHistory: Sendable {
         var last: Zxid
         /// What the served tree has: after a start it may lack what the disk already holds.
         var visible: Zxid
-        /// Everything behind it is held.
-        var floor: Zxid
+        /// The files hold everything behind it, up to where memory takes over.
+        var filesFloor: Zxid
+        /// Everything behind it is held: memory may reach back further than the files.
+        var floor: Zxid { min(filesFloor, base) }
         /// The disk has everything up to here.
         var written: Zxid
         var isWriterBusy = false
@@ -102,12 +104,13 @@ package final class ChangeHistory: Sendable {
         if let floor = files.floor, files.last >= snapshot {
             state = Mutex(
                 State(
-                    base: files.last, last: files.last, visible: snapshot, floor: floor,
+                    base: files.last, last: files.last, visible: snapshot, filesFloor: floor,
                     written: files.last, hasHole: files.olderEnd != nil))
         } else {
             state = Mutex(
                 State(
-                    base: snapshot, last: snapshot, visible: snapshot, floor: snapshot,
+                    base: snapshot, last: snapshot, visible: snapshot,
+                    filesFloor: snapshot,
                     written: snapshot, restartsAt: snapshot, hasHole: snapshot > .zero))
         }
     }
@@ -144,7 +147,7 @@ package final class ChangeHistory: Sendable {
             state.windowBytes = 0
             state.base = zxid
             state.last = zxid
-            state.floor = zxid
+            state.filesFloor = zxid
             state.written = zxid
             state.restartsAt = zxid
             state.hasHole = zxid > .zero
@@ -164,7 +167,7 @@ package final class ChangeHistory: Sendable {
             state.windowBytes -= first.sizeBytes
             state.base = first.zxid
             if !isOnDisk {
-                state.floor = first.zxid
+                state.filesFloor = first.zxid
                 state.written = first.zxid
                 state.restartsAt = first.zxid
                 state.hasHole = true
@@ -205,7 +208,7 @@ package final class ChangeHistory: Sendable {
     /// another file is begun, with the next transaction.
     private func giveUp(_ error: StorageError) {
         let isNew = state.withLock { state in
-            state.floor = state.base
+            state.filesFloor = state.base
             state.written = state.base
             state.restartsAt = state.base
             state.hasHole = true
@@ -236,16 +239,17 @@ package final class ChangeHistory: Sendable {
     package func purge(now: Duration) {
         writer.sync {
             do throws(StorageError) {
-                try files.files.purge(retention, now: now)
-                files.publish()
+                let expired = try files.files.expire(retention, now: now)
                 let floor = files.files.floor
+                // Nobody is told of what is about to go.
                 state.withLock { state in
-                    // Memory may reach back further than the files that are left.
-                    if let floor, min(floor, state.base) > state.floor {
-                        state.floor = min(floor, state.base)
+                    if let floor, floor > state.filesFloor {
+                        state.filesFloor = floor
                         state.hasHole = false
                     }
                 }
+                files.publish()
+                try files.files.remove(expired)
             } catch {
                 logger.error("old history cannot be removed: \(error)")
             }
@@ -255,7 +259,7 @@ package final class ChangeHistory: Sendable {
     // MARK: Closing a hole
 
     /// Where the hole in front of everything ends; nil without one.
-    var holeEnd: Zxid? { state.withLock { $0.hasHole ? $0.floor : nil } }
+    var holeEnd: Zxid? { state.withLock { $0.hasHole ? $0.filesFloor : nil } }
 
     /// Where what lies before the hole ends.
     var olderEnd: Zxid? { writer.sync { files.files.olderEnd } }
@@ -294,7 +298,7 @@ package final class ChangeHistory: Sendable {
                 files.publish()
                 guard let floor = files.files.floor else { return }
                 state.withLock { state in
-                    state.floor = floor
+                    state.filesFloor = floor
                     state.hasHole = false
                 }
                 logger.info("the history reaches back to \(floor) again")
@@ -395,11 +399,25 @@ package final class ChangeHistory: Sendable {
     private func lost(
         _ segment: HistorySegment, next: HistorySegment?, _ error: StorageError
     ) -> Excerpt {
-        logger.error("part of the history is lost: \(error)")
-        let floor = state.withLock { state in
-            state.floor = max(state.floor, next?.base ?? state.base)
+        let (isLoss, floor) = state.withLock { state in
+            // It may have been removed while it was about to be read.
+            let end = next?.base ?? state.base
+            guard end > state.filesFloor else { return (false, state.floor) }
+            state.filesFloor = end
             state.hasHole = true
-            return state.floor
+            if next == nil {
+                state.written = end
+                state.restartsAt = end
+            }
+            return (true, state.floor)
+        }
+        if isLoss {
+            logger.error("part of the history is lost: \(error)")
+            writer.async {
+                self.files.files.forget(through: segment)
+                self.files.publish()
+                self.write()
+            }
         }
         return .gone(floor: floor)
     }

@@ -175,14 +175,23 @@ package final class HistoryFiles {
 
     // MARK: Old files
 
-    /// Removes what is older or larger than is kept, from the oldest file on. The one that grows
-    /// and the one before it stay.
+    /// A file is damaged: it and what lies before it are no part of the history any more.
+    func forget(through segment: HistorySegment) {
+        segments.removeAll { $0.base <= segment.base }
+        older = []
+        olderEnd = nil
+    }
+
+    /// Lets go of what is older or larger than is kept, from the oldest file on. The one that
+    /// grows and the one before it stay.
     ///
     /// - Parameters:
     ///   - policy: How much is kept.
     ///   - now: Time since 1970.
+    /// - Returns: Paths of files that are no part of the history any more, to be removed once
+    ///   nobody is told of them.
     /// - Throws: `.disk`.
-    func purge(_ policy: RetentionPolicy, now: Duration) throws(StorageError) {
+    func expire(_ policy: RetentionPolicy, now: Duration) throws(StorageError) -> [String] {
         var sizes: [Int] = []
         for segment in older + segments {
             sizes.append(try disk.open(segment.path, .read).size())
@@ -192,19 +201,20 @@ package final class HistoryFiles {
             let oldest = older.first ?? segments[0]
             let age = now - (try disk.modificationTime(of: oldest.path))
             guard age > policy.historyTime || total > policy.historyBytes else { break }
-            try disk.remove(oldest.path)
             total -= sizes.removeFirst()
             if older.isEmpty { segments.removeFirst() } else { older.removeFirst() }
             if older.isEmpty { olderEnd = nil }
         }
-        // What lies before a second hole is of no more use to anybody.
+        // What lies before a second hole is of no more use to anybody either.
         let kept = Set((older + segments).map(\.path))
-        for name in try disk.names(in: folder) {
-            guard let segment = HistorySegment(fileName: name, in: folder),
-                !kept.contains(segment.path)
-            else { continue }
-            try disk.remove(segment.path)
-        }
+        return try disk.names(in: folder)
+            .compactMap { HistorySegment(fileName: $0, in: folder)?.path }
+            .filter { !kept.contains($0) }
+    }
+
+    func remove(_ paths: [String]) throws(StorageError) {
+        if paths.isEmpty { return }
+        for path in paths { try disk.remove(path) }
         try disk.syncDirectory(folder)
     }
 

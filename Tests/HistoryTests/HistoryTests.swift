@@ -357,6 +357,39 @@ final class Recorder {
         #expect(await recorder.read(after: floor) == recorder.expected(after: floor))
     }
 
+    @Test func `rot in the newest file costs what memory no longer has, and a new one is begun`()
+        async throws
+    {
+        let recorder = try Recorder(windowBytes: 1_000, segmentBytes: 1 << 20)
+        recorder.write(60)
+        let names = try recorder.disk.names(in: "/data/history")
+        let path = "/data/history/\(try #require(names.first { $0.hasPrefix("events") }))"
+        recorder.disk.flip(bit: 3, at: 2_000, of: path)
+        #expect(await recorder.read(after: .zero) == nil)
+        let floor = recorder.history.floor
+        recorder.write(20)
+        #expect(await recorder.read(after: floor) == recorder.expected(after: floor))
+        try recorder.restart(from: recorder.last)
+        #expect(recorder.history.floor == floor)
+        #expect(await recorder.read(after: floor) == recorder.expected(after: floor))
+    }
+
+    @Test func `memory that reaches back further than the files is told as long as it does`()
+        async throws
+    {
+        let recorder = try Recorder(windowBytes: 30_000, segmentBytes: 2_000)
+        var retention = RetentionPolicy()
+        retention.historyBytes = 1_000
+        try recorder.restart(from: .zero, retention: retention)
+        for _ in 0..<20 {
+            recorder.write(20)
+            recorder.history.purge(now: .seconds(0))
+            let floor = recorder.history.floor
+            #expect(await recorder.read(after: floor) == recorder.expected(after: floor))
+        }
+        #expect(recorder.history.floor > .zero)
+    }
+
     @Test func `a full disk costs history, not the node`() async throws {
         let recorder = try Recorder(windowBytes: 3_000, segmentBytes: 2_000)
         recorder.write(20)
