@@ -234,12 +234,13 @@ class Node:
             return answer.headers["Aviary-Role"]
 
     def settled_resident(self):
-        """Once the memory has not grown for a second."""
+        """Once the memory has not changed for two seconds: the node gives back what a connection
+        does not need only when it has waited for a while."""
         last = self.resident()
         while True:
-            time.sleep(1)
+            time.sleep(2)
             current = self.resident()
-            if current <= last + 64 * 1024:
+            if abs(current - last) <= 256 * 1024:
                 return current
             last = current
 
@@ -276,8 +277,9 @@ def measure_memory(node, options):
     with_streams = node.settled_resident()
     streams_cpu = node.cpu_share(2 * options.seconds)
     held = node.waiting()
-    if held < options.waits or sum(streams.call("drain")):
-        sys.exit(f"only {held} of {options.waits} still wait, or streams were closed")
+    closed = sum(streams.call("drain"))
+    if held < options.waits or closed:
+        sys.exit(f"{held} of {options.waits} still wait, {closed} streams were closed")
     for crowd in (streams, waits):
         crowd.end()
     node.wait_for(0)
