@@ -41,6 +41,7 @@ package final class ChangeHistory: Sendable {
         var written: Zxid
         var isWriterBusy = false
         var hasFailed = false
+        var isClosed = false
         /// A hole in front of what is in memory, which the files do not know of yet.
         var restartsAt: Zxid?
         /// What lies before `floor` was never here, or was lost: others may have it.
@@ -132,8 +133,15 @@ package final class ChangeHistory: Sendable {
             defer { state.isWriterBusy = true }
             return !state.isWriterBusy
         }
-        if mustWrite { writer.async { self.write() } }
+        if mustWrite { scheduleWrite() }
     }
+
+    /// Not at once: a write is worth more than one transaction, and nothing waits for it.
+    private func scheduleWrite() {
+        writer.asyncAfter(deadline: .now() + ChangeHistory.writeDelay) { self.write() }
+    }
+
+    private static let writeDelay = DispatchTimeInterval.milliseconds(100)
 
     /// The served tree is another one, with everything up to `zxid`: what lies between is not
     /// known here.
@@ -154,7 +162,7 @@ package final class ChangeHistory: Sendable {
             defer { state.isWriterBusy = true }
             return !state.isWriterBusy
         }
-        if mustWrite { writer.async { self.write() } }
+        if mustWrite { scheduleWrite() }
     }
 
     /// Forgets what memory has no room for, if the disk has it. A disk that does not keep up costs
@@ -179,7 +187,8 @@ package final class ChangeHistory: Sendable {
 
     private func write() {
         while true {
-            let (restart, batch) = state.withLock { state in
+            let (restart, batch) = state.withLock { state -> (Zxid?, [HistoricTransaction]) in
+                if state.isClosed { return (nil, []) }
                 let start = state.window.firstIndex(after: state.written)
                 let batch = Array(state.window[start...])
                 defer { state.restartsAt = nil }
@@ -219,6 +228,11 @@ package final class ChangeHistory: Sendable {
         if isNew { logger.error("the history cannot be written: \(error)") }
     }
 
+    /// Lets go of the files: nothing is written from now on.
+    package func close() {
+        writer.sync { state.withLock { $0.isClosed = true } }
+    }
+
     /// Makes everything up to `zxid` durable, before a snapshot takes the place of the log.
     ///
     /// Blocks the calling thread, which must not be the replica's.
@@ -227,6 +241,7 @@ package final class ChangeHistory: Sendable {
     package func sync(through zxid: Zxid) {
         writer.sync {
             write()
+            if state.withLock({ $0.isClosed }) { return }
             do throws(StorageError) {
                 try files.files.sync(through: zxid)
             } catch {

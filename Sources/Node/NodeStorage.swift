@@ -195,6 +195,8 @@ final class NodeStorage {
     func stop() {
         flushAppends()
         snapshotQueue.sync {}
+        history.sync(through: history.last)
+        history.close()
         log.stop()
     }
 }

@@ -43,6 +43,7 @@ final class Recorder {
     func restart(
         from snapshot: Zxid, retention: RetentionPolicy = RetentionPolicy()
     ) throws {
+        history.close()
         history = try Recorder.open(
             disk, from: snapshot, windowBytes, segmentBytes, retention: retention)
         for result in results where result.zxid > snapshot { record(result) }
@@ -186,6 +187,7 @@ final class Recorder {
         recorder.keepsUp = false
         recorder.write(30)
         var generator = SeededGenerator(seed: 1)
+        recorder.history.close()
         recorder.disk.crash(using: &generator)
         try recorder.restart(from: snapshot)
         #expect(recorder.history.floor == .zero)
@@ -205,6 +207,7 @@ final class Recorder {
             if let left = recorder.disk.changesUntilPowerLoss, left > 0 { snapshot = point }
         }
         var generator = SeededGenerator(seed: UInt64(changes))
+        recorder.history.close()
         recorder.disk.crash(using: &generator)
         try recorder.restart(from: snapshot)
         recorder.write(3)
