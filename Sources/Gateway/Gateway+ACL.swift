@@ -28,14 +28,7 @@ extension Gateway {
         let isAdmin = options.access.allows(.admin, to: call.identities, by: acl)
         if !isAdmin { try check(.read, on: path, acl, call.credentials) }
         let tag = state.aclTag
-        switch condition.verdict(current: tag) {
-        case .serve: break
-        case .failed: throw failedCondition(path, state, tag, zxid: zxid)
-        case .notModified:
-            var headers = headers(call, zxid: zxid)
-            headers.add("ETag", bytes: tag.text)
-            return HTTPResponse(status: 304, headers: headers)
-        }
+        if let known = try known(path, state, tag, condition, call, zxid: zxid) { return known }
         var json = JSONWriter()
         json.acl(isAdmin ? acl : acl.map(\.withoutDigest))
         return self.json(call, zxid: zxid, tag: tag, json.bytes)

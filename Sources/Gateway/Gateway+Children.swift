@@ -31,15 +31,8 @@ extension Gateway {
         try check(.read, on: path, tree.acl(of: parent), call.credentials)
         let state = ZnodeState(parent, in: tree)
         let tag = request.includesAnything ? nil : state.childrenTag
-        if let tag {
-            switch condition.verdict(current: tag) {
-            case .serve: break
-            case .failed: throw failedCondition(path, state, tag, zxid: zxid)
-            case .notModified:
-                var headers = headers(call, zxid: zxid)
-                headers.add("ETag", bytes: tag.text)
-                return HTTPResponse(status: 304, headers: headers)
-            }
+        if let tag, let known = try known(path, state, tag, condition, call, zxid: zxid) {
+            return known
         }
         var json = JSONWriter(
             reserving: 512 + 24 * min(request.limit, Int(state.stat.numChildren)))

@@ -71,7 +71,7 @@ extension Gateway {
                 self.complete(call) { () throws(Problem) in
                     switch lives {
                     case nil: throw self.unconfirmed(.unavailable)
-                    case false: throw Problem(.sessionExpired)
+                    case false: throw self.sessionOver(id)
                     case true:
                         var json = JSONWriter()
                         json.object { json in
@@ -94,7 +94,7 @@ extension Gateway {
         whenKnown(id, call) { _ in
             self.complete(call) { () throws(Problem) in
                 let tree = self.node.served.view()
-                guard let timeout = tree.timeout(of: id) else { throw Problem(.sessionExpired) }
+                guard let timeout = tree.timeout(of: id) else { throw self.sessionOver(id) }
                 var json = JSONWriter()
                 json.session(id, timeout, in: tree)
                 return self.json(call, zxid: tree.lastApplied, json.bytes)

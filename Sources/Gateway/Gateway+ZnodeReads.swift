@@ -91,6 +91,26 @@ extension Gateway {
         return HTTPResponse(status: 200, headers: headers, body: json.bytes)
     }
 
+    /// 304 for what the client has already.
+    ///
+    /// - Returns: Nil when the state is to be served.
+    /// - Throws: `precondition-failed`.
+    func known(
+        _ path: ZnodePath, _ state: ZnodeState, _ tag: EntityTag, _ condition: ReadCondition,
+        _ call: Call, zxid: Zxid
+    ) throws(Problem) -> HTTPResponse? {
+        switch condition.verdict(current: tag) {
+        case .serve:
+            return nil
+        case .failed:
+            throw failedCondition(path, state, tag, zxid: zxid)
+        case .notModified:
+            var headers = headers(call, zxid: zxid)
+            headers.add("ETag", bytes: tag.text)
+            return HTTPResponse(status: 304, headers: headers)
+        }
+    }
+
     /// 412 with the state that did not meet the condition.
     func failedCondition(
         _ path: ZnodePath, _ state: ZnodeState?, _ tag: EntityTag?, zxid: Zxid? = nil

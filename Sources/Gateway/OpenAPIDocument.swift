@@ -1816,6 +1816,48 @@ enum OpenAPIDocument {
      "$ref": "#/components/parameters/session"
     }
    ],
+   "get": {
+    "tags": [
+     "recipes"
+    ],
+    "operationId": "readLockEntry",
+    "summary": "Where an entry stands.",
+    "responses": {
+     "200": {
+      "description": "Without a position it holds, or leads.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Entry"
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     }
+    }
+   },
    "delete": {
     "tags": [
      "recipes"
@@ -2081,6 +2123,48 @@ enum OpenAPIDocument {
      "$ref": "#/components/parameters/session"
     }
    ],
+   "get": {
+    "tags": [
+     "recipes"
+    ],
+    "operationId": "readCandidacy",
+    "summary": "Where an entry stands.",
+    "responses": {
+     "200": {
+      "description": "Without a position it holds, or leads.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Entry"
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     }
+    }
+   },
    "delete": {
     "tags": [
      "recipes"
@@ -3853,6 +3937,14 @@ enum OpenAPIDocument {
      },
      "retryable": {
       "type": "boolean"
+     },
+     "reason": {
+      "description": "How the session ended, with `session-expired`.",
+      "enum": [
+       "expired",
+       "closed",
+       "unknown"
+      ]
      },
      "outcome": {
       "enum": [

@@ -1,10 +1,27 @@
 import HTTPServer
 import Jute
+import Node
 import Replica
 import ZnodeTree
 
 extension Gateway {
     private static let secretPath: ZnodePath = "/aviary/secret"
+
+    /// 410 with the reason: `expired`, `closed`, or `unknown`.
+    func sessionOver(_ session: SessionID?) -> Problem {
+        let end = session.flatMap { node.end(of: $0) }
+        let detail: String? =
+            switch end {
+            case .expired: "The session expired: nothing was heard of it for its timeout."
+            case .closed: "The session was closed."
+            case nil: nil
+            }
+        var problem = Problem(.sessionExpired, detail)
+        problem.members = [
+            .init(name: "reason", value: .text(end?.rawValue ?? "unknown"))
+        ]
+        return problem
+    }
 
     var hasSessionKey: Bool { node.served.read { $0.find(Gateway.secretPath) != nil } }
 
@@ -32,7 +49,7 @@ extension Gateway {
         guard let value = values.first else { return nil }
         guard values.count == 1 else { throw Problem(.badSession) }
         let token = try SessionToken(parsing: value)
-        guard token.isGenuine(key: try sessionKey()) else { throw Problem(.sessionExpired) }
+        guard token.isGenuine(key: try sessionKey()) else { throw sessionOver(nil) }
         return token.id
     }
 
@@ -55,7 +72,7 @@ extension Gateway {
             }
             guard let timeout = self.node.served.read({ $0.timeout(of: session) }) else {
                 return self.complete(call) { () throws(Problem) in
-                    throw Problem(.sessionExpired)
+                    throw self.sessionOver(session)
                 }
             }
             body(timeout)

@@ -63,7 +63,7 @@ extension Gateway {
         case .contended:
             return Problem(.contended, path: path)
         case .sessionExpired:
-            return Problem(.sessionExpired)
+            return sessionOver(call.session)
         case .fenceLost:
             return fenceLost(call.fence)
         case .needsAviaryLeader:

@@ -18,6 +18,7 @@ package final class Node: Sendable {
     package let history: ChangeHistory
     /// Everybody who waits for a change.
     package let waits: WaitService
+    private let endedSessions: EndedSessions
     package let id: PeerID
     package let startedAt: Int64
 
@@ -44,12 +45,14 @@ package final class Node: Sendable {
         let published = StatusBox()
         let batchListener = BatchListener()
         let waits = WaitService(limit: settings.waitLimit)
+        let endedSessions = EndedSessions()
         let made: Result<(NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory), NodeError>
         do {
             made = try eventLoop.submit {
                 Result { () throws(NodeError) in
                     try Self.makeLoop(
-                        settings, eventLoop, mailbox, logger, published, batchListener, waits)
+                        settings, eventLoop, mailbox, logger, published, batchListener, waits,
+                        endedSessions)
                 }
             }.wait()
         } catch {
@@ -60,13 +63,15 @@ package final class Node: Sendable {
         self.published = published
         self.batchListener = batchListener
         self.waits = waits
+        self.endedSessions = endedSessions
         waits.onRenewal { [weak self] in self?.touch($0) }
     }
 
     private static func makeLoop(
         _ settings: NodeSettings, _ eventLoop: any EventLoop,
         _ mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, _ logger: Logger,
-        _ published: StatusBox, _ batchListener: BatchListener, _ waits: WaitService
+        _ published: StatusBox, _ batchListener: BatchListener, _ waits: WaitService,
+        _ endedSessions: EndedSessions
     ) throws(NodeError) -> (NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory) {
         let now = Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
         let disk = PosixDisk()
@@ -104,7 +109,8 @@ package final class Node: Sendable {
         }
         let loop = NodeLoop(
             eventLoop: eventLoop, settings: settings, storage: storage, waits: waits,
-            mailbox: mailbox, logger: logger, batchEnded: { batchListener.batchEnded() },
+            endedSessions: endedSessions, mailbox: mailbox, logger: logger,
+            batchEnded: { batchListener.batchEnded() },
             publish: { published.set($0) })
         inbox.bind(NIOLoopBound(loop, eventLoop: eventLoop))
         loop.onStopped = { inbox.unbind() }
@@ -230,6 +236,9 @@ package final class Node: Sendable {
             ) { complete(session, $0) }
         }
     }
+
+    /// How a session ended, if this node still knows.
+    package func end(of session: SessionID) -> SessionEnd? { endedSessions[session] }
 
     /// A client used its session here.
     package func touch(_ session: SessionID) {

@@ -155,6 +155,7 @@ extension NodeLoop: ReplicaEnvironment {
     func applied(_ result: TxnResult) {
         storage.noteCommitted(result.zxid)
         storage.history.applied(result)
+        endedSessions.applied(result)
         waits.applied(result)
     }
 

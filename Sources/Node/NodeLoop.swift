@@ -19,6 +19,7 @@ final class NodeLoop {
     let settings: NodeSettings
     let storage: NodeStorage
     let waits: WaitService
+    let endedSessions: EndedSessions
     let mailbox: Mailbox<@Sendable (NodeLoop) -> Void>
     /// Wakes whoever was answered in a batch.
     let batchEnded: @Sendable () -> Void
@@ -40,7 +41,8 @@ final class NodeLoop {
 
     init(
         eventLoop: any EventLoop, settings: NodeSettings, storage: NodeStorage,
-        waits: WaitService, mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, logger: Logger,
+        waits: WaitService, endedSessions: EndedSessions,
+        mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, logger: Logger,
         batchEnded: @escaping @Sendable () -> Void,
         publish: @escaping @Sendable (NodeStatus) -> Void
     ) {
@@ -48,6 +50,7 @@ final class NodeLoop {
         self.settings = settings
         self.storage = storage
         self.waits = waits
+        self.endedSessions = endedSessions
         self.mailbox = mailbox
         self.logger = logger
         self.batchEnded = batchEnded

@@ -17,6 +17,8 @@ import ZnodeTree
             let entry = lone.stat(ZnodePath("/app/lock/\(token)"))
             #expect(first.json["zxid"]?.text == entry.map { "\($0.czxid)" })
             #expect(await lone.send(.post, "/v1/locks/app/lock", "", [alice]).json == first.json)
+            #expect(await lone.get("/v1/locks/app/lock/\(token)").json == first.json)
+            #expect(await lone.get("/v1/locks/app/lock/x__lock__0000000009").status == 404)
 
             let second = await lone.send(.post, "/v1/locks/app/lock", "", [bob])
             #expect(second.status == 202)

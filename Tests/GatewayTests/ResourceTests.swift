@@ -206,7 +206,25 @@ import ZnodeTree
             #expect(kept.status == 200)
             #expect(await lone.send(.delete, "/v1/sessions/\(id)", "", session).status == 204)
             #expect(await lone.get("/v1/znodes/e").status == 404)
-            #expect(await lone.get("/v1/znodes/", session).code == "session-expired")
+            let over = await lone.get("/v1/znodes/", session)
+            #expect(over.code == "session-expired")
+            #expect(over.json["reason"]?.text == "closed")
+        }
+    }
+
+    @Test func `a session that was not used is told to have expired`() async throws {
+        try await LoneGateway.run { lone in
+            let opened = await lone.send(.post, "/v1/sessions", #"{"timeout":"1ms"}"#)
+            let id = try #require(opened.json["id"]?.text)
+            let deadline = ContinuousClock.now + .seconds(60)
+            // An administrator's look does not renew it.
+            while await lone.get("/v1/sessions/\(id)").status == 200 {
+                try #require(ContinuousClock.now < deadline, "it never expires")
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            let over = await lone.get("/v1/sessions/\(id)")
+            #expect(over.status == 410)
+            #expect(over.json["reason"]?.text == "expired")
         }
     }
 

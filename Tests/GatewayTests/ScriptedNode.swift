@@ -75,6 +75,8 @@ final class ScriptedNode: GatewayNode {
 
     func touch(_ session: SessionID) {}
 
+    func end(of session: SessionID) -> SessionEnd? { nil }
+
     func keepAlive(_ session: SessionID, complete: @escaping @Sendable (Bool?) -> Void) {
         complete(nil)
     }

@@ -38,7 +38,7 @@ import Testing
         let outcome = await onOwnThread {
             Result { () throws(BrokenPromise) in
                 var total = NodeSimulation.Counters()
-                for seed in UInt64(1)...8 {
+                for seed in UInt64(1)...16 {
                     let simulation = NodeSimulation(seed: seed)
                     try simulation.run()
                     total += simulation.counters

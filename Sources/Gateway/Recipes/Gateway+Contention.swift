@@ -65,12 +65,33 @@ extension Gateway {
         _ kind: Contention.Kind, _ path: ZnodePath, _ call: Call
     ) throws(Problem) -> HTTPResponse? {
         let condition = try ReadCondition(headers: call.headers)
+        if let lock = path.parent, Contention.isShared(Array(path.name)) != nil {
+            return try whenFresh(call) { () throws(Problem) in
+                try self.place(of: Array(path.name), in: lock, call)
+            }
+        }
         return try whenFresh(call) { () throws(Problem) in
             try self.hold(call, kind.rawValue, [Interest(path)]) { occasion throws(Problem) in
                 let response = try self.contention(kind, path, condition, call)
                 return response.status == 304 && !occasion.isLast ? nil : response
             }
         }
+    }
+
+    /// Where an entry stands, at the address that it was given.
+    private func place(
+        of name: [UInt8], in lock: ZnodePath, _ call: Call
+    ) throws(Problem) -> HTTPResponse {
+        let (contention, acl, zxid) = node.served.read { tree in
+            (Contention(at: lock, in: tree), tree.acl(of: lock), tree.lastApplied)
+        }
+        guard let contention, let acl, let contender = contention.contender(named: name) else {
+            throw Problem(.noNode, "There is no such entry.", path: lock, zxid: zxid)
+        }
+        try check(.read, on: lock, acl, call.credentials)
+        var json = JSONWriter()
+        json.place(contender, contention.position(of: contender))
+        return self.json(call, zxid: zxid, json.bytes)
     }
 
     private func contention(
@@ -88,14 +109,7 @@ extension Gateway {
         }
         try check(.read, on: path, acl, call.credentials)
         let tag = state.childrenTag
-        switch condition.verdict(current: tag) {
-        case .serve: break
-        case .failed: throw failedCondition(path, state, tag, zxid: zxid)
-        case .notModified:
-            var headers = headers(call, zxid: zxid)
-            headers.add("ETag", bytes: tag.text)
-            return HTTPResponse(status: 304, headers: headers)
-        }
+        if let known = try known(path, state, tag, condition, call, zxid: zxid) { return known }
         var json = JSONWriter(reserving: 256 + 192 * contention.contenders.count)
         json.contention(contention, kind, path)
         return self.json(call, zxid: zxid, tag: tag, json.bytes)
@@ -223,21 +237,13 @@ private struct Entry: Sendable {
     private func gone(_ entry: ZnodePath) -> Problem {
         let sessionLives = gateway.node.served.read { $0.timeout(of: session) != nil }
         return sessionLives
-            ? Problem(.noNode, "The entry was removed.", path: entry) : Problem(.sessionExpired)
+            ? Problem(.noNode, "The entry was removed.", path: entry)
+            : gateway.sessionOver(session)
     }
 
     private func answer(_ own: Contention.Contender, _ position: Int) -> HTTPResponse {
         var json = JSONWriter()
-        json.object { json in
-            json.key("token")
-            json.string(utf8: own.name)
-            json.key("zxid")
-            json.zxid(own.czxid)
-            if position > 0 {
-                json.key("position")
-                json.integer(position)
-            }
-        }
+        json.place(own, position)
         var response = gateway.json(
             call, status: position == 0 ? 201 : 202, zxid: gateway.servedZxid, json.bytes)
         let resource: StaticString = kind == .lock ? "/v1/locks" : "/v1/elections"
@@ -248,6 +254,20 @@ private struct Entry: Sendable {
 }
 
 extension JSONWriter {
+    /// An entry and how many have to go before it holds.
+    fileprivate mutating func place(_ contender: Contention.Contender, _ position: Int) {
+        object { json in
+            json.key("token")
+            json.string(utf8: contender.name)
+            json.key("zxid")
+            json.zxid(contender.czxid)
+            if position > 0 {
+                json.key("position")
+                json.integer(position)
+            }
+        }
+    }
+
     /// Who holds and who waits, or who leads and who would.
     fileprivate mutating func contention(
         _ contention: Contention, _ kind: Contention.Kind, _ path: ZnodePath
