@@ -125,13 +125,8 @@ class TestNotBuiltYet:
     @pytest.mark.parametrize(
         ("method", "target"),
         [
-            ("GET", "/v1/events?path=/"),
-            ("GET", "/v1/watchers"),
             ("GET", "/v1/tree/"),
             ("PUT", "/v1/tree/x"),
-            ("POST", "/v1/locks/x"),
-            ("GET", "/v1/locks/x"),
-            ("POST", "/v1/elections/x"),
             ("GET", "/v1/cluster/members"),
             ("POST", "/v1/cluster/leadership"),
             ("GET", "/v1/recovery"),
@@ -150,9 +145,6 @@ class TestNotBuiltYet:
         http.request(method, target, body).problem(501, "unimplemented", outcome="not-applied")
 
     def test_also_for_one_parameter_or_header_and_applies_nothing(self, http, base):
-        http.get(znode(base, wait="1s"), If_None_Match='"x"').problem(501, "unimplemented")
-        http.get(znode(base), Prefer="wait=1", If_None_Match='"x"').problem(501, "unimplemented")
         http.get(znode(base, at="0")).problem(501, "unimplemented")
         http.put(znode(base), b"x", Idempotency_Key="k").problem(501, "unimplemented")
-        http.put(znode(base), b"x", Aviary_Fence="/lock;1").problem(501, "unimplemented")
         assert http.get(znode(base)).json["stat"]["version"] == 0
