@@ -285,9 +285,12 @@ extension Connection {
         let limit = loop.configuration.peerTimeout
         // The socket is not closed before the exchange has ended, and that takes the lock.
         return exchange.withLock { state in
-            guard state.holds(number), let silence = silenceMilliseconds(socket) else {
-                return false
+            guard state.holds(number) else { return false }
+            if !state.isProbed {
+                state.isProbed = true
+                probePeer(socket, timeout: limit)
             }
+            guard let silence = silenceMilliseconds(socket) else { return false }
             return .milliseconds(silence) <= limit
         }
     }
@@ -296,12 +299,11 @@ extension Connection {
 // MARK: - The peer
 
 extension Connection {
-    /// Asks to be told when the peer leaves or vanishes; for the rest of the connection.
+    /// Asks to be told when the peer leaves; for the rest of the connection.
     private func watchPeer() {
         isWatched = loop.watch(self)
         // It may have stopped sending right behind its request, which is then in our hands.
         if isClosedByPeer(socket) { hasPeerFinished = true }
-        probePeer(socket, timeout: loop.configuration.peerTimeout)
     }
 
     /// The peer has closed its sending side, or the connection is broken.

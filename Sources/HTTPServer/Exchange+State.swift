@@ -22,6 +22,8 @@ struct ExchangeState {
 
     private(set) var stage = Stage.closed
     private(set) var number: UInt64 = 0
+    /// The kernel asks the peer of this connection whether it is there.
+    var isProbed = false
     private var response: HTTPResponse?
     private var goneAction: (@Sendable () -> Void)?
     private var isGone = false

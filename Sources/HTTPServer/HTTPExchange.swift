@@ -31,7 +31,8 @@ package struct HTTPExchange: Sendable {
     }
 
     /// Whether the client's TCP has answered within `HTTPServerConfiguration.peerTimeout`, and the
-    /// request has not been. While a request waits, the client's system is asked every four
-    /// seconds; it says nothing about the program behind it. Any thread; one system call.
+    /// request has not been. From the first question on, which should come soon, the client's
+    /// system is asked every two seconds; it says nothing about the program behind it. Any thread;
+    /// one system call.
     package var peerAnswers: Bool { connection.peerAnswers(number) }
 }

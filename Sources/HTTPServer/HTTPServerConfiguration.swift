@@ -19,8 +19,8 @@ package struct HTTPServerConfiguration: Sendable {
     package var bodyBytesPerSecond = 1024
     /// Without any traffic: between requests, or while the client does not read its answer.
     package var idleTimeout: Duration = .seconds(75)
-    /// How long the system of a client whose request waits, or who gets a stream, may be silent
-    /// before it is taken to have vanished; at least two seconds more than a round trip.
+    /// How long the system of a client that is asked for may be silent before `peerAnswers` is
+    /// false; at least two seconds more than a round trip.
     package var peerTimeout: Duration = .seconds(5)
     /// How long a stream's client may let all buffers stay full, or acknowledge nothing: longer,
     /// since the program that reads may be slow, and loses only its connection.

@@ -124,15 +124,16 @@ private func tcpInformation<Value: BitwiseCopyable>(
     }
 }
 
-/// Lets the kernel ask a silent peer every four seconds, and break the connection when it has not
-/// answered for twice the `timeout` after which it is not trusted any more: the probes of many
-/// thousand connections come in bursts, of which some are lost. What is under way to it has its
-/// own, longer patience.
+/// Lets the kernel ask a silent peer every two seconds, and break the connection when it has not
+/// answered for four times the `timeout` after which it is not trusted any more.
+///
+/// Only where somebody wants to know: the probes of many thousand connections come in bursts that
+/// are longer than the queues they pass, and connections break whose peers are there.
 func probePeer(_ socket: Int32, timeout: Duration) {
     let seconds = Int32(clamping: timeout.components.seconds)
-    setOption(socket, Int32(IPPROTO_TCP), TCP_KEEPIDLE, 4)
-    setOption(socket, Int32(IPPROTO_TCP), TCP_KEEPINTVL, 1)
-    setOption(socket, Int32(IPPROTO_TCP), TCP_KEEPCNT, max(1, 2 * seconds - 4))
+    setOption(socket, Int32(IPPROTO_TCP), TCP_KEEPIDLE, 2)
+    setOption(socket, Int32(IPPROTO_TCP), TCP_KEEPINTVL, 2)
+    setOption(socket, Int32(IPPROTO_TCP), TCP_KEEPCNT, max(1, 2 * seconds - 1))
     setOption(socket, SOL_SOCKET, SO_KEEPALIVE)
 }
 

@@ -24,10 +24,12 @@ import Testing
                 try client.send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
                 #expect(try client.head()?.status == 200)
             }
-            // Longer than a silent peer is trusted: the probes are answered.
-            sleep(6)
-            #expect(handler.exchanges[0].peerAnswers)
-            #expect(handler.streams.allSatisfy { $0.body.peerAnswers })
+            // Longer than a silent peer is trusted: it is asked, and answers.
+            for _ in 0..<6 {
+                #expect(handler.exchanges[0].peerAnswers)
+                #expect(handler.streams.allSatisfy { $0.body.peerAnswers })
+                sleep(1)
+            }
             #expect(handler.gone == 0)
             #expect(handler.streams.allSatisfy { $0.closed == 0 })
 
@@ -37,7 +39,7 @@ import Testing
             // One stream has something under way when the peer vanishes, the other has not.
             handler.streams[1].write("never arrives")
             try eventually { server.statistics.connections == 0 }
-            #expect(clock.now - start < .seconds(30))
+            #expect(clock.now - start < .seconds(60))
             #expect(handler.gone == 1)
             #expect(handler.streams.allSatisfy { $0.closed == 1 })
             #expect(!handler.exchanges[0].peerAnswers)
