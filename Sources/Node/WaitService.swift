@@ -116,7 +116,7 @@ package final class WaitService: Sendable {
         _ description: Description, for duration: Duration? = nil,
         isAlive: (@Sendable () -> Bool)? = nil, signal: @escaping @Sendable (Signal) -> Void
     ) -> ID? {
-        let id: ID? = state.withLock { state in
+        state.withLock { state in
             guard state.waiters.count < limit else { return nil }
             let id = state.table.insert(description.interests, .persistent)
             state.waiters[id] = Waiter(
@@ -128,7 +128,6 @@ package final class WaitService: Sendable {
             }
             return id
         }
-        return id
     }
 
     /// Tells `deadline` after a duration from now, instead of when it was to be told.

@@ -133,9 +133,10 @@ import Testing
     }
 
     @Test func `more waits than may be are refused and lose nothing`() async {
-        let gateway = Gateway(node: ScriptedNode(), options: GatewayOptions())
-        async let first = gateway.send(.get, "/v1/znodes/a?until=exists&wait=300ms")
-        try? await Task.sleep(for: .milliseconds(50))
+        let node = ScriptedNode()
+        let gateway = Gateway(node: node, options: GatewayOptions())
+        async let first = gateway.send(.get, "/v1/znodes/a?until=exists&wait=3s")
+        while node.waits.count == 0 { await Task.yield() }
         let second = await gateway.send(.get, "/v1/znodes/a?until=exists&wait=60s")
         #expect(second.status == 429)
         #expect(second.code == "busy")
