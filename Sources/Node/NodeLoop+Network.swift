@@ -183,11 +183,18 @@ extension NodeLoop: ReplicaEnvironment {
             line += ", synchronized by \(way.rawValue.uppercased())"
         }
         logger.info("\(line)")
+        if let hold = status.hold { logger.critical("held: \(hold.explanation)") }
         publishStatus(now)
     }
 
     func departed(_ departure: Departure) {
         logger.warning("\(departure.reason)")
+    }
+
+    func metStranger(_ server: PeerID, of ensemble: EnsembleID) {
+        logger.error(
+            "server \(server) has the data of another ensemble, \(Lineage(ensemble: ensemble).name): it is not listened to"
+        )
     }
 
     func endOfBatch() {

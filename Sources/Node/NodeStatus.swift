@@ -45,3 +45,17 @@ package struct NodeStanding: Equatable, Sendable {
         self.hasServed = hasServed
     }
 }
+
+extension Hold {
+    /// For people.
+    package var explanation: String {
+        switch self {
+        case .otherEnsemble(let ensemble):
+            "a quorum has the history of another ensemble, \(Lineage(ensemble: ensemble).name)"
+        case .otherName:
+            "the data belong to an ensemble of another name than the configuration's cluster.id"
+        case .tooDifferent:
+            "bringing this node in line would throw away more than is thrown away without asking"
+        }
+    }
+}

@@ -65,6 +65,8 @@ extension Replica {
             changed(status, now)
         case .departed(let departure):
             environment.departed(departure)
+        case .metStranger(let server, let ensemble):
+            environment.metStranger(server, of: ensemble)
         case .trustHistory:
             environment.trustHistory()
         }
@@ -90,12 +92,18 @@ extension Replica {
             counters.digestMismatches += 1
         }
         environment.applied(result)
+        if result.changes.contains(where: { $0.path == Lineage.path }) { learnLineage() }
         preparer.applied(through: proposal.zxid)
         sessionsApplied(record, now)
         answer(result, now)
         appliedReads()
         sinceSnapshot += 1
         snapshotIfDue()
+    }
+
+    /// The served tree says whose history this is.
+    func learnLineage() {
+        if let lineage = served.lineage { peer.know(lineage.ensemble) }
     }
 
     func appliedReads() {
@@ -202,6 +210,7 @@ extension Replica {
             mtime: environment.wallClock)
         let zxid = state.lastApplied
         served.write { $0 = state }
+        learnLineage()
         environment.replacedState(through: zxid)
         sinceSnapshot = 0
     }

@@ -52,6 +52,8 @@ package protocol ReplicaEnvironment: AnyObject {
 
     func changed(_ status: Status)
     func departed(_ departure: Departure)
+    /// A server of the configuration has another ensemble's history.
+    func metStranger(_ server: PeerID, of ensemble: EnsembleID)
     /// The node's own session is open: what it publishes of itself can be written.
     func gatewayOpened(_ session: SessionID)
     /// A batch of inputs is done: wake whoever was answered.

@@ -80,6 +80,8 @@ extension SimulatedEnsemble {
         case .departed(let departure):
             note("\(id) leaves: \(departure.reason)")
             servers[id]?.awaitedSyncs = []
+        case .metStranger(let server, _):
+            fail("\(id) takes \(server) for a stranger")
         case .synced(let through):
             synced(through: through, at: id)
         case .revalidated, .revalidate, .touched, .readsAbandoned:

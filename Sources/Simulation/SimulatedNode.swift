@@ -315,6 +315,10 @@ extension SimulatedNode: ReplicaEnvironment {
         world.note("\(id) leaves: \(departure.reason)")
     }
 
+    func metStranger(_ server: PeerID, of ensemble: EnsembleID) {
+        world.fail("\(id) takes \(server) for a stranger")
+    }
+
     func gatewayOpened(_ session: SessionID) {}
 
     var wallClock: Int64 { 1_700_000_000_000 + world.now }

@@ -56,6 +56,10 @@ package struct PeerState: Sendable {
     /// The log cannot be brought in line by cutting: ask for the whole state.
     var needsSnapshot: Bool
     package internal(set) var standing: Standing
+    /// Whose history this is; nil as long as it has none.
+    package internal(set) var ensembleID: EnsembleID?
+    /// Voters that have another ensemble's history.
+    package internal(set) var strangers: [PeerID: EnsembleID] = [:]
     package internal(set) var now: Milliseconds
     var effects: [Effect] = []
 
