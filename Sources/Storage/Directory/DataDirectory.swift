@@ -78,6 +78,7 @@ package final class DataDirectory: Sendable {
         try DataDirectory.checkLayout(logs: logPath, snapshots: snapshotPath, on: disk)
         if !readOnly {
             try DataDirectory.finishInstall(snapshotPath, logPath, on: disk)
+            try DataDirectory.finishRebuild(snapshotPath, logPath, on: disk)
             try DataDirectory.removeTemporaryFiles(in: folders, on: disk)
         }
         myID = try DataDirectory.myID(in: configuration.dataDirectory, on: disk)
@@ -114,6 +115,25 @@ package final class DataDirectory: Sendable {
     /// - Throws: `.disk`.
     package func noteEmptiness() throws(StorageError) {
         try disk.replaceContent(of: snapshotPath + "/" + FileNames.empty, with: [])
+        try disk.syncDirectory(snapshotPath)
+    }
+
+    /// The name of the ensemble that the data belong to (`cluster.id`), if one was ever configured.
+    ///
+    /// - Throws: `.disk`.
+    package func clusterName() throws(StorageError) -> String? {
+        try disk.content(of: snapshotPath + "/" + FileNames.cluster)
+            .flatMap { ChecksummedText($0)?["name"] }
+    }
+
+    /// Writes the name of the ensemble down. Durable on return.
+    ///
+    /// - Parameter name: Without a line's end.
+    /// - Throws: `.disk`.
+    package func setClusterName(_ name: String) throws(StorageError) {
+        var text = ChecksummedText()
+        text["name"] = name
+        try disk.replaceContent(of: snapshotPath + "/" + FileNames.cluster, with: text.bytes)
         try disk.syncDirectory(snapshotPath)
     }
 
@@ -214,7 +234,7 @@ package final class DataDirectory: Sendable {
         return try disk.names(in: folder).allSatisfy { name in
             !(name.hasPrefix("log.") || name.hasPrefix("snapshot.")
                 || FileNames.sidecar(named: name) != nil || epochs.contains(name)
-                || [FileNames.identity, FileNames.loss, FileNames.setAside].contains(name))
+                || [FileNames.identity, FileNames.loss, FileNames.cluster, FileNames.setAside].contains(name))
         }
     }
 }
