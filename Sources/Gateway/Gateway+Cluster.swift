@@ -79,7 +79,8 @@ extension Gateway {
         let alarms = Set(members.flatMap(\.alarms)).sorted()
         var view = ClusterView(
             id: options.clusterID ?? node.served.lineage?.name, epoch: status.protocolStatus.epoch,
-            leader: leader, zxid: zxid, members: members, quorum: options.quorum, alarms: alarms)
+            leader: leader, zxid: zxid, members: members, quorum: options.quorum, alarms: alarms,
+            recovery: recoveryView())
         view.historyFloor = node.history.floor
         return view
     }
@@ -126,7 +127,11 @@ extension Gateway {
             await self?.completeHistory()
             return self != nil
         }
-        let known = LastKnown()
+        flagWatch.start(pause: .seconds(1)) { [weak self] in
+            await self?.lookForFlags()
+            return self != nil
+        }
+        let known = lastKnown
         peers.start(
             addresses: { [weak self] in
                 self.map { known.merge($0.memberAddresses()) } ?? [:]
@@ -139,6 +144,7 @@ extension Gateway {
     package func stop() async {
         await clusterWatch.stop()
         await historyCompletion.stop()
+        await flagWatch.stop()
         await peers.stop()
     }
 }

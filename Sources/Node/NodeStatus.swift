@@ -18,6 +18,12 @@ package struct NodeStatus: Sendable {
     package var learners: [Learner]
     /// Servers whose election connection to this one is open.
     package var connected: Set<PeerID>
+    /// Voters that have the data of another ensemble.
+    package var strangers: [PeerID]
+    /// How long it has had no leader with a quorum; nil while it has one.
+    package var leaderlessFor: Duration?
+    /// Whether this node's history can be relied on.
+    package var standing: Standing
     package var pendingWrites: Int
     package var parkedWrites: Int
     package var sessions: Int

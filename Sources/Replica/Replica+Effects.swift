@@ -18,6 +18,9 @@ extension Replica {
             peer.drained(now: now)
         case .truncateLog(let zxid):
             peer.truncated(succeeded: environment.truncateLog(after: zxid), now: now)
+        case .exceedsTruncation(let count):
+            environment.exceedsTruncation(transactions: count)
+            peer.hold(.tooDifferent, now: now)
         case .connect(let leader):
             environment.connect(toLeader: leader)
         case .sendToLeader(let packet):
@@ -30,7 +33,7 @@ extension Replica {
             loader = SnapshotLoader(options: served.read { $0.options })
             stagedZxid = zxid
         case .installSnapshot:
-            if let staged { environment.install(staged) }
+            if let staged { environment.install(staged, droppingAtMost: peer.tailOnDisk) }
         case .discardSnapshot:
             discardSnapshot(now)
         case .revalidated(let session, let valid):
@@ -199,6 +202,12 @@ extension Replica {
     package func snapshotInstalled(now: Milliseconds) {
         serveStaged()
         peer.snapshotInstalled(now: now)
+        settle(now)
+    }
+
+    /// What the leader's state would throw away is for a person to decide.
+    package func holdInstallation(now: Milliseconds) {
+        peer.hold(.tooDifferent, now: now)
         settle(now)
     }
 

@@ -36,8 +36,15 @@ package protocol ReplicaEnvironment: AnyObject {
     func applied(_ result: TxnResult)
     /// The served tree is another one, with everything up to `zxid` and nothing told of it.
     func replacedState(through zxid: Zxid)
-    /// Makes the view the only durable state; then `Replica.snapshotInstalled`.
-    func install(_ view: DataTree)
+    /// Makes the view the only durable state; then `Replica.snapshotInstalled`, or
+    /// `Replica.holdInstallation` if a person has to be asked first.
+    ///
+    /// - Parameters:
+    ///   - view: The leader's state.
+    ///   - tail: What was logged here and may not be in it.
+    func install(_ view: DataTree, droppingAtMost tail: [Zxid])
+    /// A leader's TRUNC would cut off too much for anybody but a person to decide.
+    func exceedsTruncation(transactions: Int)
     /// Ends an installation that has begun.
     ///
     /// - Returns: True if it was too late: the view is the durable state.

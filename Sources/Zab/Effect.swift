@@ -29,6 +29,8 @@ package enum Effect: Equatable, Sendable {
     case drainLog
     /// Cut the log after this zxid, durably, then call `Peer.truncated`.
     case truncateLog(after: Zxid)
+    /// A leader's TRUNC would cut off so many transactions that a person has to be asked.
+    case exceedsTruncation(transactions: Int)
 
     // MARK: Learner
 

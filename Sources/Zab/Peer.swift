@@ -43,16 +43,18 @@ package struct Peer: Sendable {
     ///   - acceptedEpoch: From its file.
     ///   - currentEpoch: From its file.
     ///   - standing: Whether its history can be relied on.
+    ///   - truncationLimit: How many transactions may be cut off without a person being asked.
     ///   - now: The time.
     package init(
         id: PeerID, ensemble: Ensemble, timing: Timing, history: History,
         acceptedEpoch: Epoch, currentEpoch: Epoch, standing: Standing = .trusted,
-        now: Milliseconds
+        truncationLimit: Int = .max, now: Milliseconds
     ) {
         state = PeerState(
             id: id, ensemble: ensemble, timing: timing, history: history,
             acceptedEpoch: acceptedEpoch, currentEpoch: currentEpoch,
-            needsSnapshot: standing != .trusted, standing: standing, now: now)
+            needsSnapshot: standing != .trusted, standing: standing, now: now,
+            truncationLimit: truncationLimit)
         observes = !ensemble.voters.contains(id)
     }
 
@@ -134,6 +136,15 @@ package struct Peer: Sendable {
                 role: .leading, phase: leader.statusPhase, leader: state.id,
                 epoch: leader.epoch ?? state.acceptedEpoch)
         }
+    }
+
+    /// While a received state is made durable: what this server had logged and nobody here knows
+    /// to be committed.
+    package var tailOnDisk: [Zxid] {
+        guard case .following(let learner) = role, let history = learner.historyOnDisk else {
+            return []
+        }
+        return history.uncommitted.map(\.zxid)
     }
 
     // MARK: Belonging here

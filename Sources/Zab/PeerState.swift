@@ -61,6 +61,8 @@ package struct PeerState: Sendable {
     /// Voters that have another ensemble's history.
     package internal(set) var strangers: [PeerID: EnsembleID] = [:]
     package internal(set) var now: Milliseconds
+    /// How many transactions a TRUNC may take out of the log without a person being asked.
+    let truncationLimit: Int
     var effects: [Effect] = []
 
     var isVoter: Bool { ensemble.voters.contains(id) }

@@ -58,7 +58,8 @@ package struct TreeDifference: Equatable, Sendable {
     ///   - entryLimit: How many differences are kept; all are counted.
     package init(
         of mine: borrowing DataTree, against theirs: borrowing DataTree,
-        isDiscarded: @escaping @Sendable (Zxid) -> Bool = { _ in false }, span: ClosedRange<Zxid>? = nil,
+        isDiscarded: @escaping @Sendable (Zxid) -> Bool = { _ in false },
+        span: ClosedRange<Zxid>? = nil,
         excluding: ([UInt8]) -> Bool = TreeDifference.isSystem, entryLimit: Int = 100_000
     ) {
         self.mine = mine.lastApplied

@@ -41,6 +41,22 @@ import Testing
         #expect(kept.files.contains { $0.name == "aviary.identity" })
     }
 
+    @Test func `what is known to be committed outlives starts that write nothing`() throws {
+        let member = Member()
+        let first = try member.recover()
+        try first.directory.snapshots.write(exact: .zero)
+        var log = first.log()
+        try log.write(records(1, 1...5))
+        log.noteCommitted(zxid(1, 4))
+        try log.flushWatermark()
+        for _ in 0..<3 {
+            member.disk.restart()
+            let found = try member.recover()
+            #expect(found.state.committed == Zxid(epoch: 1, counter: 4))
+            _ = found.log()
+        }
+    }
+
     @Test func `an order is obeyed once`() throws {
         let (member, directory) = try Self.member()
         try directory.order(.fromQuorum(keepingPromises: true))
@@ -49,7 +65,8 @@ import Testing
         #expect(count == 1)
     }
 
-    @Test func `what was set aside can be put back, and what was there instead goes aside`() throws {
+    @Test func `what was set aside can be put back, and what was there instead goes aside`() throws
+    {
         let (member, directory) = try Self.member()
         try directory.order(.fromQuorum(keepingPromises: true))
         let empty = try Self.restart(member)

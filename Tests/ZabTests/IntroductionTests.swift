@@ -17,7 +17,9 @@ import Testing
     }
 
     private func sent(_ effects: [Effect]) -> [Notification] {
-        effects.compactMap { if case .notify(let notification, _) = $0 { notification } else { nil } }
+        effects.compactMap {
+            if case .notify(let notification, _) = $0 { notification } else { nil }
+        }
     }
 
     @Test func `what is said before belonging is known can neither win nor be counted`() {

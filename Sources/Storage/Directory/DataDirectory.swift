@@ -1,4 +1,5 @@
 package import Jute
+import Synchronization
 
 /// A member's data on the disk: its log, its snapshots, its epochs and what was set aside.
 ///
@@ -43,7 +44,7 @@ package final class DataDirectory: Sendable {
     let openingLoss: Loss?
     /// Whether Aviary has claimed the directory before.
     private let isOurs: Bool
-    private let locks: [any DiskLock]
+    private let locks: Mutex<[any DiskLock]>
 
     /// Opens a data directory and makes what is missing of it.
     ///
@@ -74,7 +75,7 @@ package final class DataDirectory: Sendable {
                 locks.append(try DataDirectory.lock(folder, on: disk))
             }
         }
-        self.locks = locks
+        self.locks = Mutex(locks)
         try DataDirectory.checkLayout(logs: logPath, snapshots: snapshotPath, on: disk)
         if !readOnly {
             try DataDirectory.finishInstall(snapshotPath, logPath, on: disk)
@@ -95,6 +96,11 @@ package final class DataDirectory: Sendable {
             if try !DataDirectory.isFresh(folder, on: disk) { isFresh = false }
         }
         self.isFresh = isFresh
+    }
+
+    /// Lets other processes have the directory. Nothing is written here afterwards.
+    package func close() {
+        locks.withLock { $0 = [] }
     }
 
     /// Writes down whose data this is, after the epochs were. Durable on return.
@@ -234,7 +240,8 @@ package final class DataDirectory: Sendable {
         return try disk.names(in: folder).allSatisfy { name in
             !(name.hasPrefix("log.") || name.hasPrefix("snapshot.")
                 || FileNames.sidecar(named: name) != nil || epochs.contains(name)
-                || [FileNames.identity, FileNames.loss, FileNames.cluster, FileNames.setAside].contains(name))
+                || [FileNames.identity, FileNames.loss, FileNames.cluster, FileNames.setAside]
+                    .contains(name))
         }
     }
 }
