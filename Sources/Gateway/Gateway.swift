@@ -19,6 +19,9 @@ package final class Gateway: HTTPHandler {
     let clusterWatch: ClusterWatch
     let historyCompletion = PeriodicTask()
     let flagWatch = PeriodicTask()
+    let digestComparison = PeriodicTask()
+    let scrubbing = PeriodicTask()
+    let digestWatch = DigestWatch()
     let flagRefusals = Once()
     let documents = ReportDocuments()
     let lastKnown = LastKnown()

@@ -28,6 +28,9 @@ package struct GatewayOptions: Sendable {
     /// A node that has had no quorum for so long counts as stranded.
     package var quorumPatience = Duration.seconds(10)
 
+    /// How often the whole state is read again (`recovery.scrub`).
+    package var scrubInterval = Duration.seconds(600)
+
     /// `cluster.id`; nil when none is configured.
     package var clusterID: String?
     /// The members of the configuration, by id.

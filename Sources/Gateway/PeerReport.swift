@@ -11,6 +11,8 @@ struct PeerReport: Equatable, Sendable {
     var alarms: [String]
     /// It has every event behind it.
     var historyFloor: Zxid?
+    /// Of its state, by zxid.
+    var digests: [Zxid: UInt64] = [:]
 
     private static let roles: Set<String> = ["leader", "follower", "observer", "looking"]
     private static let phases: Set<String> = [
@@ -39,6 +41,14 @@ struct PeerReport: Equatable, Sendable {
         self.isSynchronized = isSynchronized
         self.version = version
         self.alarms = alarms.compactMap(\.text)
+        if case .object(let told)? = object["digests"] {
+            for member in told.members {
+                guard let zxid = Zxid(parsing: String(decoding: member.key, as: UTF8.self)),
+                    let digest = member.value.text.flatMap({ UInt64($0, radix: 16) })
+                else { continue }
+                digests[zxid] = digest
+            }
+        }
         if case .object(let history)? = object["history"] {
             historyFloor = history["oldest"]?.text.flatMap(Zxid.init(parsing:))
         }

@@ -21,6 +21,7 @@ final class NodeLoop {
     let waits: WaitService
     let endedSessions: EndedSessions
     let desk: RecoveryDesk
+    let digests: DigestLog
     /// Why the node takes no part from its start on.
     let initialHold: Hold?
     let mailbox: Mailbox<@Sendable (NodeLoop) -> Void>
@@ -45,7 +46,8 @@ final class NodeLoop {
 
     init(
         eventLoop: any EventLoop, settings: NodeSettings, storage: NodeStorage,
-        waits: WaitService, endedSessions: EndedSessions, desk: RecoveryDesk, initialHold: Hold?,
+        waits: WaitService, endedSessions: EndedSessions, desk: RecoveryDesk, digests: DigestLog,
+        initialHold: Hold?,
         mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, logger: Logger,
         batchEnded: @escaping @Sendable () -> Void,
         publish: @escaping @Sendable (NodeStatus) -> Void
@@ -56,6 +58,7 @@ final class NodeLoop {
         self.waits = waits
         self.endedSessions = endedSessions
         self.desk = desk
+        self.digests = digests
         self.initialHold = initialHold
         self.mailbox = mailbox
         self.logger = logger

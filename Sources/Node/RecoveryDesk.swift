@@ -14,6 +14,15 @@ package struct RecoveryThresholds: Equatable, Sendable {
     package var truncatedTransactions = 1_000
 
     package init() {}
+
+    /// A person is asked about every difference.
+    package static var strict: RecoveryThresholds {
+        var thresholds = RecoveryThresholds()
+        thresholds.differingRatio = 0
+        thresholds.differingNodes = 0
+        thresholds.truncatedTransactions = 0
+        return thresholds
+    }
 }
 
 /// What a held member would lose if it took over the quorum's state.

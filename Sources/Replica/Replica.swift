@@ -72,7 +72,11 @@ package final class Replica {
         package var retried = 0
         package var elections = 0
         package var digestMismatches = 0
+        /// Those since the served state was last replaced.
+        package var unrepairedMismatches = 0
         package var snapshotsReceived = 0
+        /// How often the served state was found to be another one than the quorum's.
+        package var repairs = 0
     }
 
     /// A replica as a start finds it.

@@ -147,6 +147,25 @@ package struct Peer: Sendable {
         return history.uncommitted.map(\.zxid)
     }
 
+    // MARK: Doubt
+
+    /// The state made of this server's log is not the one that the others have. It gives up its
+    /// role and gets the state of a leader, which it is not itself any more.
+    ///
+    /// What it has acknowledged was logged: it still vouches for that, so that a quorum that needs
+    /// its word does not lose it.
+    package mutating func distrust(_ reason: String, now: Milliseconds) {
+        state.now = now
+        guard state.standing == .trusted, state.ensemble.voters != [state.id] else { return }
+        let last = state.history.lastLogged
+        state.standing = .mayHaveLost(
+            bound: Bound(epoch: max(state.currentEpoch, last.epoch), zxid: last))
+        state.perform(.saveLoss(through: last))
+        withLearner { _, _ throws(Departure) in throw Departure(reason) }
+        withLeader { _, _ throws(Departure) in throw Departure(reason) }
+        if isLooking { look() }
+    }
+
     // MARK: Belonging here
 
     /// Whose history this server has, as its state says.

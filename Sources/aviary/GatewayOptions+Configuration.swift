@@ -18,6 +18,7 @@ extension GatewayOptions {
         sessionTimeout =
             configuration.sessions.minimumTimeout...configuration.sessions.maximumTimeout
         quorumPatience = configuration.timing.syncTimeout
+        scrubInterval = configuration.recovery.scrubInterval
         clusterID = configuration.clusterID
         quorum = QuorumVerifier(configuration)
         dataDirectory = configuration.dataDirectory

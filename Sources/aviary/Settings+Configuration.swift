@@ -55,6 +55,10 @@ extension NodeSettings {
             bootstraps: false)
         waitLimit = configuration.http.maximumWaits
         clusterName = configuration.clusterID
+        if configuration.recovery.isStrict {
+            recovery = .strict
+            return
+        }
         recovery.differingRatio = configuration.recovery.maximumDifferingRatio
         recovery.differingNodes = configuration.recovery.maximumDifferingNodes
         recovery.truncatedTransactions = configuration.recovery.maximumTruncatedTransactions
