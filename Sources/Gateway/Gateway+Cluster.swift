@@ -48,7 +48,9 @@ extension Gateway {
         let reports = peers.reports
         let now = ContinuousClock.now
         let configured = options.members
-        let ids = Set(configured.map(\.id)).union(announcements.keys).union([status.id])
+        // What members that were taken out have published goes only with their sessions.
+        let published = options.configVersion > 0 ? [] : Set(announcements.keys)
+        let ids = published.union(configured.map(\.id)).union([status.id])
         let ownAlarms = Alarm.current(
             status, DiskSpace(of: options.dataDirectory), digestWatch.verdict
         )

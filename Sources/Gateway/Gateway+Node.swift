@@ -34,6 +34,8 @@ extension Gateway {
         json.integer(status.acceptedEpoch)
         json.key("currentEpoch")
         json.integer(status.currentEpoch)
+        json.key("configVersion")
+        json.integer(options.configVersion)
         json.key("zxid")
         json.zxid(zxid)
         json.key("logged")

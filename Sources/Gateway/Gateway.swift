@@ -204,6 +204,7 @@ package final class Gateway: HTTPHandler {
         case (.events, _): return try readEvents(call)
         case (.watchers, _): return try readWatchers(call)
         case (.peerHistory, _): return try exportHistory(call)
+        case (.peerAdoption, _): return try takeAdoption(call)
         case (.recovery, _): return try readRecovery(call)
         case (.recoveryReport, _): return try readReport(call)
         case (.recoveryFlag, .delete): return try lowerFlag(call)

@@ -35,6 +35,8 @@ package struct GatewayOptions: Sendable {
     package var clusterID: String?
     /// The members of the configuration, by id.
     package var members: [Member] = []
+    /// Of the members; above 0 once some were taken out by order.
+    package var configVersion: Int64 = 0
     /// Who makes a quorum.
     package var quorum = QuorumVerifier.majority(voters: [])
     /// Whose free space is reported.

@@ -13,6 +13,9 @@ struct PeerReport: Equatable, Sendable {
     var historyFloor: Zxid?
     /// Of its state, by zxid.
     var digests: [Zxid: UInt64] = [:]
+    var acceptedEpoch: Epoch?
+    var configVersion: Int64?
+    var logged: Zxid?
 
     private static let roles: Set<String> = ["leader", "follower", "observer", "looking"]
     private static let phases: Set<String> = [
@@ -41,6 +44,9 @@ struct PeerReport: Equatable, Sendable {
         self.isSynchronized = isSynchronized
         self.version = version
         self.alarms = alarms.compactMap(\.text)
+        logged = object["logged"]?.text.flatMap(Zxid.init(parsing:))
+        if case .integer(let epoch)? = object["acceptedEpoch"] { acceptedEpoch = epoch }
+        if case .integer(let version)? = object["configVersion"] { configVersion = version }
         if case .object(let told)? = object["digests"] {
             for member in told.members {
                 guard let zxid = Zxid(parsing: String(decoding: member.key, as: UTF8.self)),

@@ -128,8 +128,10 @@ package final class Node: Sendable {
             publish: { published.set($0) })
         inbox.bind(NIOLoopBound(loop, eventLoop: eventLoop))
         loop.onStopped = { inbox.unbind() }
+        var options = settings.replica
+        options.history = settings.adoption?.history
         let replica = Replica(
-            peer: opened.peer, tree: opened.tree, options: settings.replica, environment: loop,
+            peer: opened.peer, tree: opened.tree, options: options, environment: loop,
             random: SystemRandomNumberGenerator(), clock: currentTimeMillis(),
             exactAfter: opened.exactAfter)
         loop.replica = replica

@@ -204,6 +204,7 @@ extension NodeLoop: ReplicaEnvironment {
     private func noteHold(_ hold: Hold) {
         logger.critical("held: \(hold.explanation)")
         guard hold != .tooDifferent, let replica else { return }
+        if hold == .removed { return desk.reportRemoval() }
         desk.report(foreign: hold, replica.served.view())
     }
 

@@ -17,6 +17,8 @@ package final class Replica {
         package var snapCount = 100_000
         package var preparer = RequestPreparer.Options()
         package var extendedTypes = true
+        /// The history that goes on after a recovery has given up another one; nil for the first.
+        package var history: UInt64?
         /// Retries of a write whose view of the tree was stale.
         package var maximumAttempts = 16
 

@@ -20,6 +20,7 @@ extension GatewayOptions {
         quorumPatience = configuration.timing.syncTimeout
         scrubInterval = configuration.recovery.scrubInterval
         clusterID = configuration.clusterID
+        configVersion = configuration.ensemble.version
         quorum = QuorumVerifier(configuration)
         dataDirectory = configuration.dataDirectory
         version = Build.version

@@ -95,7 +95,8 @@ extension Ensemble {
         self.init(
             quorum: QuorumVerifier(configuration),
             observers: Set(ensemble.observers.map(\.id)),
-            configText: Array(ensemble.text(version: 0).utf8))
+            configText: Array(ensemble.text().utf8),
+            configVersion: ensemble.version)
     }
 }
 
