@@ -105,6 +105,17 @@ func receivedByteCount(_ socket: Int32) -> UInt64? {
     tcpInformation(socket, at: 8 + 24 * 4 + 3 * 8, as: UInt64.self)
 }
 
+/// A socket of no connection, which fails whatever is asked of it; negative on failure.
+func makeDeadSocket() -> Int32 {
+    socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+}
+
+/// Another descriptor of the same socket; nil when the system has none left.
+func duplicate(_ socket: Int32) -> Int32? {
+    let copy = fcntl(socket, F_DUPFD_CLOEXEC, 0)
+    return copy < 0 ? nil : copy
+}
+
 /// Milliseconds since the peer's TCP has last acknowledged anything, a keep-alive probe included;
 /// nil for a socket that is no TCP connection.
 func silenceMilliseconds(_ socket: Int32) -> UInt32? {
@@ -143,6 +154,11 @@ func limitSilence(_ socket: Int32, timeout: Duration) {
     let (seconds, attoseconds) = timeout.components
     let milliseconds = seconds * 1_000 + attoseconds / 1_000_000_000_000_000
     setOption(socket, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Int32(clamping: milliseconds))
+}
+
+/// Keeps the kernel from holding back small pieces.
+func sendAtOnce(_ socket: Int32) {
+    setOption(socket, Int32(IPPROTO_TCP), TCP_NODELAY)
 }
 
 /// Sends what fits without waiting, then ends the connection in both directions.
