@@ -60,16 +60,7 @@ struct Daemon {
     ///
     /// - Returns: False when the library does not take it; it is closed then.
     func add(_ socket: Int32) -> Bool {
-        var address = sockaddr_storage()
-        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        return withUnsafeMutablePointer(to: &address) { pointer in
-            let address = UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: sockaddr.self)
-            // Of a client that has left it is unknown, and the library is about to notice.
-            if getpeername(socket, address, &length) != 0 {
-                length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            }
-            return MHD_add_connection(daemon, socket, address, length) == .YES
-        }
+        withPeerAddress(of: socket) { MHD_add_connection(daemon, socket, $0, $1) == .YES }
     }
 
     /// Stops accepting.

@@ -66,6 +66,21 @@ private func localPort(of socket: Int32) -> Int {
     }
 }
 
+/// The address of the other side; all zeros of a peer that has left.
+func withPeerAddress<Result>(
+    of socket: Int32, _ body: (UnsafeMutablePointer<sockaddr>, socklen_t) -> Result
+) -> Result {
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    return withUnsafeMutablePointer(to: &storage) { pointer in
+        let address = UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: sockaddr.self)
+        if getpeername(socket, address, &length) != 0 {
+            length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        }
+        return body(address, length)
+    }
+}
+
 /// The numeric form of a socket address, without port and zone; empty for other families.
 func numericAddress(_ address: UnsafeRawPointer) -> String {
     // Every socket address begins with its family.
