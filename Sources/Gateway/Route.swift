@@ -17,6 +17,13 @@ package enum Route: Equatable, Sendable {
     /// What members give each other of their histories.
     case peerHistory
     case cluster
+    case recovery
+    case recoveryReport
+    case recoveryFlag
+    /// What was set aside.
+    case detached
+    case detachment(Int)
+    case detachmentRestoration(Int)
     case node
     case metrics
     case livez
@@ -35,6 +42,10 @@ extension Route {
         case .transactions, .reads, .sessionKeepalive: [.post]
         case .sessions: [.get, .post]
         case .session: [.get, .delete]
+        case .recoveryFlag: [.put, .delete]
+        case .detachment: [.delete]
+        case .detachmentRestoration: [.post]
+        case .recovery, .recoveryReport, .detached: [.get]
         case .children, .events, .watchers, .peerHistory, .cluster, .node, .metrics, .livez,
             .readyz, .openapi,
             .problem:
@@ -72,6 +83,7 @@ extension Route {
         case (.contention, .post): (["wait"], [])
         case (.cluster, _): (["wait"], [])
         case (.events, _): (["path", "scope", "types", "since", "limit", "include", "wait"], [])
+        case (.recoveryReport, _): (["limit", "cursor"], [])
         case (.peerHistory, _): (["after", "through"], [])
         case (.livez, _), (.readyz, _): (["verbose"], [])
         default: ([], [])
