@@ -25,6 +25,8 @@ final class NodeLoop {
     /// Why the node takes no part from its start on.
     let initialHold: Hold?
     let mailbox: Mailbox<@Sendable (NodeLoop) -> Void>
+    /// The mailbox's other buffer.
+    private var spareJobs: [@Sendable (NodeLoop) -> Void] = []
     /// Wakes whoever was answered in a batch.
     let batchEnded: @Sendable () -> Void
     let publish: @Sendable (NodeStatus) -> Void
@@ -83,11 +85,16 @@ final class NodeLoop {
     }
 
     func drainMailbox() {
-        let jobs = mailbox.takeAll()
-        guard !jobs.isEmpty else { return }
-        batch { _, _ in
-            for job in jobs { job(self) }
+        var jobs = spareJobs
+        spareJobs = []
+        mailbox.takeAll(into: &jobs)
+        if !jobs.isEmpty {
+            batch { _, _ in
+                for job in jobs { job(self) }
+            }
+            jobs.removeAll(keepingCapacity: true)
         }
+        spareJobs = jobs
     }
 
     // MARK: Timer
