@@ -4344,6 +4344,7 @@ enum OpenAPIDocument {
        "damaged-log",
        "truncation",
        "received-state",
+       "mended",
        "adopted-quorum",
        "restored-state",
        null
