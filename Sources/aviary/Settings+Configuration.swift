@@ -1,3 +1,4 @@
+import Backup
 import Configuration
 import Gateway
 import HTTPServer
@@ -54,6 +55,14 @@ extension NodeSettings {
                 """.utf8),
             bootstraps: false)
         waitLimit = configuration.http.maximumWaits
+    }
+}
+
+extension BackupSchedule.Settings {
+    /// Nil where no folder is configured.
+    init?(_ backup: Configuration.Backup) {
+        guard let directory = backup.directory else { return nil }
+        self.init(directory: directory, interval: backup.interval, keep: backup.keep)
     }
 }
 
