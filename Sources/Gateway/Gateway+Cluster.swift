@@ -50,8 +50,11 @@ extension Gateway {
         let now = ContinuousClock.now
         let configured = options.members
         let ids = Set(configured.map(\.id)).union(announcements.keys).union([status.id])
-        let ownAlarms = Alarm.current(status, DiskSpace(of: options.dataDirectory))
-            .map(\.rawValue)
+        let ownAlarms = Alarm.current(
+            status, DiskSpace(of: options.dataDirectory), backups,
+            isRestoring: node.restoreGeneration & 1 == 1
+        )
+        .map(\.rawValue)
         let members = ids.sorted().map { id in
             let entry = configured.first { $0.id == id }
             var member = ClusterMember(
@@ -137,6 +140,10 @@ extension Gateway {
             await self?.completeHistory()
             return self != nil
         }
+        restoreResumption.start(pause: .seconds(1)) { [weak self] in
+            await self?.restores.resumeIfLeft()
+            return self != nil
+        }
         let known = LastKnown()
         peers.start(
             addresses: { [weak self] in
@@ -150,6 +157,8 @@ extension Gateway {
     package func stop() async {
         await clusterWatch.stop()
         await historyCompletion.stop()
+        await restoreResumption.stop()
+        await restoreTask.stop()
         await peers.stop()
     }
 }

@@ -61,7 +61,9 @@ extension Gateway {
         json.disk(disk)
         json.key("alarms")
         json.array { json in
-            for alarm in Alarm.current(status, disk) { json.string(alarm.rawValue) }
+            for alarm in Alarm.current(
+                status, disk, backups, isRestoring: node.restoreGeneration & 1 == 1)
+            { json.string(alarm.rawValue) }
         }
         json.key("version")
         json.string(options.version)

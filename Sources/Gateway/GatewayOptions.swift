@@ -25,6 +25,9 @@ package struct GatewayOptions: Sendable {
     /// The bounds of a session's timeout.
     package var sessionTimeout = Duration.seconds(4)...Duration.seconds(40)
 
+    /// The longest snapshot that may be uploaded (`http.restore.max`).
+    package var maximumRestoreBytes = 4 << 30
+
     /// `cluster.id`; nil when none is configured.
     package var clusterID: String?
     /// The members of the configuration, by id.

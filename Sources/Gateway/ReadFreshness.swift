@@ -16,6 +16,7 @@ extension Gateway {
     func whenFresh(
         _ call: Call, _ read: @escaping @Sendable () throws(Problem) -> HTTPResponse?
     ) throws(Problem) -> HTTPResponse? {
+        let read = { @Sendable () throws(Problem) in try self.outsideRestore(call, read) }
         let wanted = try ReadOptions(headers: call.headers, query: call.query)
         switch wanted.consistency {
         case .linearizable:

@@ -17,6 +17,9 @@ package enum Route: Equatable, Sendable {
     /// What members give each other of their histories.
     case peerHistory
     case cluster
+    case snapshots
+    case snapshot(Zxid)
+    case restore
     case node
     case metrics
     case livez
@@ -30,14 +33,13 @@ extension Route {
     package var methods: [HTTPMethod] {
         switch self {
         case .znode: [.get, .put, .post, .delete]
-        case .contention: [.get, .post, .delete]
+        case .contention, .restore: [.get, .post, .delete]
         case .acl: [.get, .put]
         case .transactions, .reads, .sessionKeepalive: [.post]
-        case .sessions: [.get, .post]
+        case .sessions, .snapshots: [.get, .post]
         case .session: [.get, .delete]
-        case .children, .events, .watchers, .peerHistory, .cluster, .node, .metrics, .livez,
-            .readyz, .openapi,
-            .problem:
+        case .children, .events, .watchers, .peerHistory, .cluster, .snapshot, .node, .metrics,
+            .livez, .readyz, .openapi, .problem:
             [.get]
         }
     }
@@ -91,6 +93,21 @@ extension Route {
         default: false
         }
     }
+
+    /// Whether it is about the state that a restore replaces.
+    var isGated: Bool {
+        switch self {
+        case .znode(let path), .children(let path), .acl(let path):
+            !path.isAtOrBelow(Route.system)
+        case .transactions, .reads, .sessions, .session, .sessionKeepalive, .contention, .events:
+            true
+        case .watchers, .peerHistory, .cluster, .snapshots, .snapshot, .restore, .node, .metrics,
+            .livez, .readyz, .openapi, .problem:
+            false
+        }
+    }
+
+    private static let system: ZnodePath = "/aviary"
 
     /// Whether a write here will take `Idempotency-Key` and `Aviary-Fence`.
     func takesWriteHeaders(_ method: HTTPMethod) -> Bool {

@@ -19,6 +19,7 @@ package final class Node: Sendable {
     /// Everybody who waits for a change.
     package let waits: WaitService
     private let endedSessions: EndedSessions
+    private let gate: GateWatch
     package let id: PeerID
     package let startedAt: Int64
 
@@ -46,13 +47,14 @@ package final class Node: Sendable {
         let batchListener = BatchListener()
         let waits = WaitService(limit: settings.waitLimit)
         let endedSessions = EndedSessions()
+        let gate = GateWatch()
         let made: Result<(NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory), NodeError>
         do {
             made = try eventLoop.submit {
                 Result { () throws(NodeError) in
                     try Self.makeLoop(
                         settings, eventLoop, mailbox, logger, published, batchListener, waits,
-                        endedSessions)
+                        endedSessions, gate)
                 }
             }.wait()
         } catch {
@@ -64,6 +66,7 @@ package final class Node: Sendable {
         self.batchListener = batchListener
         self.waits = waits
         self.endedSessions = endedSessions
+        self.gate = gate
         waits.onRenewal { [weak self] in self?.touch($0) }
     }
 
@@ -71,7 +74,7 @@ package final class Node: Sendable {
         _ settings: NodeSettings, _ eventLoop: any EventLoop,
         _ mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, _ logger: Logger,
         _ published: StatusBox, _ batchListener: BatchListener, _ waits: WaitService,
-        _ endedSessions: EndedSessions
+        _ endedSessions: EndedSessions, _ gate: GateWatch
     ) throws(NodeError) -> (NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory) {
         let now = Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
         let disk = PosixDisk()
@@ -109,7 +112,7 @@ package final class Node: Sendable {
         }
         let loop = NodeLoop(
             eventLoop: eventLoop, settings: settings, storage: storage, waits: waits,
-            endedSessions: endedSessions, mailbox: mailbox, logger: logger,
+            endedSessions: endedSessions, gate: gate, mailbox: mailbox, logger: logger,
             batchEnded: { batchListener.batchEnded() },
             publish: { published.set($0) })
         inbox.bind(NIOLoopBound(loop, eventLoop: eventLoop))
@@ -119,6 +122,7 @@ package final class Node: Sendable {
             random: SystemRandomNumberGenerator(), clock: currentTimeMillis(),
             exactAfter: opened.exactAfter)
         loop.replica = replica
+        replica.served.read { gate.look(at: $0) }
         loop.publishStatus(now)
         return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served, history)
     }
@@ -162,6 +166,9 @@ package final class Node: Sendable {
     // MARK: State
 
     package var status: NodeStatus { published.get() }
+
+    /// Odd while the ensemble is being restored, as of the served state; another number each time.
+    package var restoreGeneration: Int { gate.generation }
 
     /// Cheaper than the whole status: no lock, nothing copied.
     package var standing: NodeStanding { published.standing }
@@ -236,6 +243,44 @@ package final class Node: Sendable {
             ) { complete(session, $0) }
         }
     }
+
+    /// Writes a snapshot of this moment's state, while writes go on.
+    package func takeSnapshot(complete: @escaping SnapshotCompletion) {
+        post { loop in
+            guard let replica = loop.replica, !loop.isStopping, loop.hasServed else {
+                return complete(.unavailable)
+            }
+            guard loop.storage.whenSaved(complete) else { return complete(.busy) }
+            replica.requestSnapshot()
+        }
+    }
+
+    /// Writes a snapshot of this moment's state, while writes go on; after one that is being
+    /// written now.
+    ///
+    /// - Returns: Its zxid.
+    /// - Throws: One line that says why there is none.
+    package func takeSnapshot() async throws(NodeError) -> Zxid {
+        while true {
+            let outcome = await withCheckedContinuation { continuation in
+                takeSnapshot { continuation.resume(returning: $0) }
+            }
+            switch outcome {
+            case .saved(let zxid): return zxid
+            case .unavailable: throw NodeError("the node serves no state yet, or is stopping")
+            case .failed(let reason): throw NodeError(reason)
+            case .busy: break
+            }
+            do {
+                try await Task.sleep(for: .seconds(1))
+            } catch {
+                throw NodeError("the node is stopping")
+            }
+        }
+    }
+
+    /// Milliseconds since 1970.
+    package static var wallClock: Int64 { currentTimeMillis() }
 
     /// How a session ended, if this node still knows.
     package func end(of session: SessionID) -> SessionEnd? { endedSessions[session] }

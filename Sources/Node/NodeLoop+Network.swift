@@ -153,6 +153,7 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func applied(_ result: TxnResult) {
+        gate.applied(result)
         storage.noteCommitted(result.zxid)
         storage.history.applied(result)
         endedSessions.applied(result)
@@ -160,6 +161,7 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func replacedState(through zxid: Zxid) {
+        replica?.served.read { gate.look(at: $0) }
         storage.history.jumped(to: zxid)
         waits.replacedState(through: zxid)
     }

@@ -20,6 +20,7 @@ final class NodeLoop {
     let storage: NodeStorage
     let waits: WaitService
     let endedSessions: EndedSessions
+    let gate: GateWatch
     let mailbox: Mailbox<@Sendable (NodeLoop) -> Void>
     /// Wakes whoever was answered in a batch.
     let batchEnded: @Sendable () -> Void
@@ -35,13 +36,13 @@ final class NodeLoop {
     private var timer: Scheduled<Void>?
     private var timerAt = Milliseconds.max
     private var nextPublication: Milliseconds = 0
-    private var hasServed = false
+    private(set) var hasServed = false
     var isStopping = false
     var onStopped: () -> Void = {}
 
     init(
         eventLoop: any EventLoop, settings: NodeSettings, storage: NodeStorage,
-        waits: WaitService, endedSessions: EndedSessions,
+        waits: WaitService, endedSessions: EndedSessions, gate: GateWatch,
         mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, logger: Logger,
         batchEnded: @escaping @Sendable () -> Void,
         publish: @escaping @Sendable (NodeStatus) -> Void
@@ -51,6 +52,7 @@ final class NodeLoop {
         self.storage = storage
         self.waits = waits
         self.endedSessions = endedSessions
+        self.gate = gate
         self.mailbox = mailbox
         self.logger = logger
         self.batchEnded = batchEnded

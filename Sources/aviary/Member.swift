@@ -1,14 +1,17 @@
+import Backup
 import Configuration
 import Gateway
 import HTTPServer
 import Logging
 import Node
+import Storage
 
 /// A running node with its HTTP port.
 struct Member {
     private let node: Node
     private let gateway: Gateway
     private let server: HTTPServer
+    private let backups: Task<Void, Never>?
 
     /// Opens the data, the ports to the other servers and the HTTP port, in this order.
     ///
@@ -19,7 +22,16 @@ struct Member {
     /// - Throws: `NodeError` or `HTTPServerError`, each one clear line.
     static func start(_ configuration: Configuration, logger: Logger) async throws -> Member {
         let node = try Node(NodeSettings(configuration), logger: logger)
-        let gateway = Gateway(node: node, options: GatewayOptions(configuration))
+        let disk = PosixDisk()
+        let snapshots = SnapshotCatalog(
+            in: configuration.dataDirectory + "/" + FileNames.version, on: disk)
+        let schedule = BackupSchedule.Settings(configuration.backup).map { settings in
+            BackupSchedule(
+                settings, from: snapshots, on: disk, clock: { Node.wallClock }, logger: logger)
+        }
+        let gateway = Gateway(
+            node: node, options: GatewayOptions(configuration), snapshots: snapshots,
+            backups: schedule, disk: disk, logger: logger)
         let server = HTTPServer(
             HTTPServerConfiguration(configuration.http), handler: gateway)
         gateway.attach(server)
@@ -36,11 +48,15 @@ struct Member {
         gateway.start()
         logger.info(
             "serving HTTP on \(configuration.http.address.host):\(server.port)")
-        return Member(node: node, gateway: gateway, server: server)
+        let backups = schedule.map { schedule in
+            Task { await schedule.run { try await node.takeSnapshot() } }
+        }
+        return Member(node: node, gateway: gateway, server: server, backups: backups)
     }
 
     /// Answers everybody who waits, then closes everything.
     func stop() async {
+        backups?.cancel()
         server.stop()
         await gateway.stop()
         await node.stop()

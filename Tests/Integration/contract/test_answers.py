@@ -134,8 +134,6 @@ class TestNotBuiltYet:
             ("PUT", "/v1/recovery/flag"),
             ("GET", "/v1/history?path=/"),
             ("POST", "/v1/rollbacks"),
-            ("GET", "/v1/snapshots"),
-            ("POST", "/v1/restore"),
             ("GET", "/v1/outcomes/key"),
             ("GET", "/commands/mntr"),
         ],
