@@ -69,7 +69,7 @@ def test_one_that_is_not_there(ensemble):
 
 
 def test_they_are_for_administrators(make_ensemble):
-    node = make_ensemble(["aviary"], {"http.token": "secret"})[1]
+    node = make_ensemble(["aviary"], {"http.token": "secret-token"})[1]
     for method, target in [
         ("GET", "/v1/snapshots"),
         ("POST", "/v1/snapshots"),
@@ -82,4 +82,4 @@ def test_they_are_for_administrators(make_ensemble):
             401, "unauthenticated"
         )
     node.http.post("/v1/restore", b"x" * 100).problem(401, "unauthenticated")
-    node.http.get("/v1/snapshots", Authorization="Bearer secret").expect(200)
+    node.http.get("/v1/snapshots", Authorization="Bearer secret-token").expect(200)

@@ -29,7 +29,6 @@ extension Gateway {
     func uploadPolicy(for head: HTTPRequestHead) throws(Problem) -> BodyPolicy {
         try admin.check(try identify(head))
         try checkServing()
-        restores.expectUploads()
         return .receive(restores.newUpload(), limit: options.maximumRestoreBytes)
     }
 

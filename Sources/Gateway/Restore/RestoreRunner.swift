@@ -127,21 +127,18 @@ final class RestoreRunner: Sendable {
 
     /// Removes what an earlier process has left: files of restores that are over.
     private func tidyUp() async {
-        let isDue = current.withLock { !$0.hasTidiedUp && $0.progress == nil }
-        guard isDue, await linearized() else { return }
-        guard node.served.read({ RestoreState(in: $0) }) == nil else { return }
-        current.withLock { $0.hasTidiedUp = true }
+        guard current.withLock({ !$0.hasTidiedUp && $0.progress == nil }) else { return }
         do throws(StorageError) {
-            guard try disk.exists(folder) else { return }
-            for name in try disk.names(in: folder) { try disk.remove(folder + "/" + name) }
+            // Listed first: what is uploaded meanwhile has another name.
+            let left = try disk.exists(folder) ? disk.names(in: folder) : []
+            guard await linearized(), node.served.read({ RestoreState(in: $0) }) == nil else {
+                return
+            }
+            current.withLock { $0.hasTidiedUp = true }
+            for name in left { try disk.removeIfPresent(folder + "/" + name) }
         } catch {
             logger.warning("\(error)")
         }
-    }
-
-    /// Says that uploads are under way, so that nothing is tidied up from now on.
-    func expectUploads() {
-        current.withLock { $0.hasTidiedUp = true }
     }
 
     // MARK: Restoring
