@@ -180,7 +180,10 @@ package struct Check: Codable, Equatable, Sendable {
         } catch {
             switch error {
             case .damagedSnapshot(_, let problem):
-                problems.append(Problem(file: path, zxid: "\(name.zxid)", what: problem))
+                // A file of another name tells its zxid only when it is whole.
+                let isNamed = SnapshotName(fileName: name.fileName) != nil
+                problems.append(
+                    Problem(file: path, zxid: isNamed ? "\(name.zxid)" : nil, what: problem))
                 return nil
             case .compressedSnapshot:
                 notes.append("\(path): compressed, which Aviary cannot read")

@@ -72,12 +72,32 @@ package struct DataSource: Sendable {
         if let name = SnapshotName(fileName: fileName) { return (store, name) }
         var name = SnapshotName(.zero)
         name.fileName = fileName
-        let summary = try reading { () throws(StorageError) in try store.verify(name) }
+        let summary: SnapshotSummary
+        do throws(StorageError) {
+            summary = try store.verify(name)
+        } catch {
+            guard case .damagedSnapshot = error, try beginsLikeSnapshot(path, on: disk) else {
+                throw DataToolError(error)
+            }
+            return (store, name)
+        }
         guard let digest = summary.digest else {
             throw .unreadable("\(path): rename it to snapshot.<zxid>, it does not tell its zxid")
         }
         name.zxid = digest.zxid
         return (store, name)
+    }
+}
+
+extension DataSource {
+    /// A snapshot that is damaged is one all the same.
+    private static func beginsLikeSnapshot(
+        _ path: String, on disk: any Disk
+    ) throws(DataToolError) -> Bool {
+        let magic = SnapshotFormat.header.prefix(4)
+        return try reading { () throws(StorageError) in
+            try disk.open(path, .read).read(magic.count, at: 0)
+        }.elementsEqual(magic)
     }
 }
 

@@ -136,68 +136,70 @@ private struct Walk {
         return znode
     }
 
+    /// A znode of the target, and whether it is there already and stays. One whose parent is made
+    /// anew is made anew too, whatever stood in its place.
+    private struct Wanted {
+        var path: ZnodePath
+        var znode: ZnodeID
+        var existing: ZnodeID?
+    }
+
     /// Creations and new values at a path and below it, parents first.
     func changes(from path: ZnodePath) -> [Operation] {
-        guard let top = target.find(path), let existing = current.find(path) else { return [] }
         var operations: [Operation] = []
-        if path.isRoot, target.data(of: top) != current.data(of: existing) {
-            operations.append(
-                .setData(path: path, data: target.data(of: top), version: -1))
-        }
-        var pending: [(path: ZnodePath, znode: ZnodeID)] = children(of: top, path)
-        while let (path, znode) = pending.popLast() {
-            if case .ephemeral = target.mode(of: znode) { continue }
-            if let change = change(at: path, znode) { operations.append(change) }
-            pending += children(of: znode, path)
+        forEachWanted(from: path) { wanted in
+            if let change = change(of: wanted) { operations.append(change) }
         }
         return operations
     }
 
-    /// In reverse, to be taken from the end.
-    private func children(
-        of znode: ZnodeID, _ path: ZnodePath
-    ) -> [(path: ZnodePath, znode: ZnodeID)] {
-        var found: [(path: ZnodePath, znode: ZnodeID)] = []
-        target.forEachChild(of: znode) { child in
-            let childPath = path.appending(target.name(of: child))
-            if !Self.system.contains(childPath) { found.append((childPath, child)) }
-            return true
-        }
-        return found.reversed()
-    }
-
-    private func change(at path: ZnodePath, _ znode: ZnodeID) -> Operation? {
-        let data = target.data(of: znode)
-        guard let existing = current.find(path),
-            current.mode(of: existing) == target.mode(of: znode)
-        else {
-            return .create(
-                CreateOperation(
-                    path: path, data: data, acl: target.acl(of: znode),
-                    mode: target.mode(of: znode).forCreation))
-        }
-        // What a quota counts is kept by each server itself.
-        if path.name.elementsEqual(Self.stats), path.isAtOrBelow(Self.quota) { return nil }
-        guard current.data(of: existing) != data else { return nil }
-        return .setData(path: path, data: data, version: -1)
-    }
-
-    /// Of znodes that exist in both. Creations bring their own along.
+    /// Of znodes that stay. Creations bring their own along.
     func accessLists() -> [(path: ZnodePath, acl: [ACL])] {
-        guard let top = target.find(.root) else { return [] }
         var found: [(path: ZnodePath, acl: [ACL])] = []
-        var pending: [(path: ZnodePath, znode: ZnodeID)] = [(.root, top)]
-        while let (path, znode) = pending.popLast() {
-            if case .ephemeral = target.mode(of: znode) { continue }
-            if let existing = current.find(path),
-                current.mode(of: existing) == target.mode(of: znode),
-                current.acl(of: existing) != target.acl(of: znode)
-            {
-                found.append((path, target.acl(of: znode)))
+        forEachWanted(from: .root) { wanted in
+            let acl = target.acl(of: wanted.znode)
+            if let existing = wanted.existing, current.acl(of: existing) != acl {
+                found.append((wanted.path, acl))
             }
-            pending += children(of: znode, path)
         }
         return found
+    }
+
+    /// Visits what is restored from a path on, parents first.
+    private func forEachWanted(from path: ZnodePath, _ body: (Wanted) -> Void) {
+        guard let top = target.find(path), let existing = current.find(path) else { return }
+        var pending = [Wanted(path: path, znode: top, existing: existing)]
+        while let next = pending.popLast() {
+            if case .ephemeral = target.mode(of: next.znode) { continue }
+            // The quotas' own root is the system's.
+            if next.path != Self.quota { body(next) }
+            var children: [Wanted] = []
+            target.forEachChild(of: next.znode) { child in
+                let childPath = next.path.appending(target.name(of: child))
+                if Self.system.contains(childPath) { return true }
+                let kept = next.existing.flatMap { _ in current.find(childPath) }
+                    .flatMap { current.mode(of: $0) == target.mode(of: child) ? $0 : nil }
+                children.append(Wanted(path: childPath, znode: child, existing: kept))
+                return true
+            }
+            pending += children.reversed()
+        }
+    }
+
+    private func change(of wanted: Wanted) -> Operation? {
+        let data = target.data(of: wanted.znode)
+        guard let existing = wanted.existing else {
+            return .create(
+                CreateOperation(
+                    path: wanted.path, data: data, acl: target.acl(of: wanted.znode),
+                    mode: target.mode(of: wanted.znode).forCreation))
+        }
+        // What a quota counts is kept by each server itself.
+        if wanted.path.name.elementsEqual(Self.stats), wanted.path.isAtOrBelow(Self.quota) {
+            return nil
+        }
+        guard current.data(of: existing) != data else { return nil }
+        return .setData(path: wanted.path, data: data, version: -1)
     }
 }
 

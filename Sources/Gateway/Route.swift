@@ -95,12 +95,12 @@ extension Route {
     }
 
     /// Whether it is about the state that a restore replaces.
-    var isGated: Bool {
+    func isGated(_ method: HTTPMethod) -> Bool {
         switch self {
         case .znode(let path), .children(let path), .acl(let path):
             !path.isAtOrBelow(Route.system)
-        case .transactions, .reads, .sessions, .session, .sessionKeepalive, .contention, .events:
-            true
+        case .transactions, .reads, .session, .sessionKeepalive, .contention, .events: true
+        case .sessions: method == .post
         case .watchers, .peerHistory, .cluster, .snapshots, .snapshot, .restore, .node, .metrics,
             .livez, .readyz, .openapi, .problem:
             false

@@ -2,6 +2,7 @@
 
 import random
 import threading
+from http.client import HTTPConnection
 
 import pytest
 from harness.client import Client, acl, children, znode
@@ -214,6 +215,37 @@ class TestTheGate:
                 member.http.get(znode(path)).expect(200)
             values = member.http.get(znode("/s/n5", raw=True)).body
             assert values == b"old"
+
+    def test_streams_tell_of_another_state_and_of_nothing_in_between(self, make_ensemble):
+        ensemble = make_ensemble().wait_sessions()
+        http = ensemble.leader().http
+        http.put(znode("/s/a", parents=True), b"old").expect(201)
+        file = snapshot(ensemble.leader())
+        http.put(znode("/s/a"), b"new").expect(200)
+        http.put(znode("/s/b"), b"new").expect(201)
+        member = ensemble.followers()[0]
+        messages = []
+
+        def listen():
+            connection = HTTPConnection("127.0.0.1", member.seat.http, timeout=40)
+            target = "/v1/events?path=/s&scope=subtree"
+            connection.request("GET", target, headers={"Accept": "text/event-stream"})
+            response = connection.getresponse()
+            while len(messages) < 3:
+                line = response.readline().decode()
+                if line.startswith("event: "):
+                    messages.append(line.split()[1])
+            connection.close()
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        eventually(lambda: messages == ["bookmark"], "the stream is open")
+        restore(member, file)
+        finished(member)
+        eventually(lambda: len(messages) >= 2, "the stream tells of the restore", 40)
+        http.put(znode("/s/c")).expect(201)
+        listener.join(20)
+        assert messages == ["bookmark", "reset", "created"]
 
     def test_one_at_a_time_and_only_what_is_whole(self, make_ensemble):
         ensemble = make_ensemble(["aviary"]).wait_sessions()

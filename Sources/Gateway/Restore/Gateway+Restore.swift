@@ -10,14 +10,16 @@ import ZnodeTree
 extension Gateway {
     /// Refuses what a restore stands in the way of.
     func checkGate(_ call: Call) throws(Problem) {
-        if call.route.isGated, node.restoreGeneration & 1 == 1 { throw Problem(.restoring) }
+        if call.route.isGated(call.method), node.restoreGeneration & 1 == 1 {
+            throw Problem(.restoring)
+        }
     }
 
     /// Runs a read so that nothing of a restore is ever seen in its answer.
     func outsideRestore<Answer>(
         _ call: Call, _ read: () throws(Problem) -> Answer
     ) throws(Problem) -> Answer {
-        guard call.route.isGated else { return try read() }
+        guard call.route.isGated(call.method) else { return try read() }
         let generation = node.restoreGeneration
         if generation & 1 == 1 { throw Problem(.restoring) }
         let answer = try read()
@@ -34,11 +36,11 @@ extension Gateway {
 
     /// `POST /v1/restore`: the body is a snapshot file.
     func beginRestore(_ call: Call) throws(Problem) -> HTTPResponse? {
+        try call.refuseConditions()
+        try admin.check(call.credentials)
         guard let upload = call.request.receiver as? UploadFile else {
             throw Problem(.badSnapshot, "The body is empty.")
         }
-        try call.refuseConditions()
-        try admin.check(call.credentials)
         try checkServing()
         guard isAviaryLeading else { throw Problem(.needsAviaryLeader) }
         guard node.restoreGeneration & 1 == 0, restores.claim() else {
