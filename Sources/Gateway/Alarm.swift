@@ -1,6 +1,7 @@
 import Backup
 import Node
 import Replica
+import Zab
 
 /// What an operator has to look at.
 enum Alarm: String, Sendable {
@@ -11,6 +12,10 @@ enum Alarm: String, Sendable {
     case backupFailed = "backup-failed"
     /// Reads and writes are refused until the state is that of a snapshot.
     case restoring
+    /// It takes no part until a person has decided.
+    case held
+    /// A server of the configuration has another ensemble's data.
+    case stranger
 
     static func current(
         _ status: NodeStatus, _ disk: DiskSpace?, _ backups: BackupSchedule?, isRestoring: Bool
@@ -19,6 +24,8 @@ enum Alarm: String, Sendable {
         if isRestoring { alarms.append(.restoring) }
         if backups?.status.isFailing == true { alarms.append(.backupFailed) }
         if status.counters.digestMismatches > 0 { alarms.append(.digestMismatch) }
+        if status.protocolStatus.hold != nil { alarms.append(.held) }
+        if !status.strangers.isEmpty { alarms.append(.stranger) }
         if disk?.isLow == true { alarms.append(.diskLow) }
         return alarms
     }

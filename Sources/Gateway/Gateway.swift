@@ -27,6 +27,10 @@ package final class Gateway: HTTPHandler {
     let restores: RestoreRunner
     let restoreTask = OwnTask()
     let restoreResumption = PeriodicTask()
+    let flagWatch = PeriodicTask()
+    let flagRefusals = Once()
+    let documents = ReportDocuments()
+    let lastKnown = LastKnown()
     let startedAt = ContinuousClock.now
     private let gate: BrowserGate
     private let crossOrigin: CrossOrigin
@@ -239,6 +243,13 @@ package final class Gateway: HTTPHandler {
         case (.restore, .post): return try beginRestore(call)
         case (.restore, .delete): return try abortRestore(call)
         case (.restore, _): return try readRestore(call)
+        case (.recovery, _): return try readRecovery(call)
+        case (.recoveryReport, _): return try readReport(call)
+        case (.recoveryFlag, .delete): return try lowerFlag(call)
+        case (.recoveryFlag, _): return try raiseFlag(call)
+        case (.detached, _): return try listDetached(call)
+        case (.detachment(let number), _): return try deleteDetached(number, call)
+        case (.detachmentRestoration(let number), _): return try restoreDetached(number, call)
         case (.node, _): return readNode(call)
         case (.metrics, _): return readMetrics(call)
         case (.livez, _): return try live(call)

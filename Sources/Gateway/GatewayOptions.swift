@@ -27,6 +27,8 @@ package struct GatewayOptions: Sendable {
 
     /// The longest snapshot that may be uploaded (`http.restore.max`).
     package var maximumRestoreBytes = 4 << 30
+    /// A node that has had no quorum for so long counts as stranded.
+    package var quorumPatience = Duration.seconds(10)
 
     /// `cluster.id`; nil when none is configured.
     package var clusterID: String?

@@ -26,6 +26,9 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case badSnapshot = "bad-snapshot"
     case restoreRunning = "restore-running"
     case noRestore = "no-restore"
+    case notHeld = "not-held"
+    case noReport = "no-report"
+    case noDetachment = "no-detachment"
     case fenceLost = "fence-lost"
     case failedDependency = "failed-dependency"
     case sessionExpired = "session-expired"
@@ -183,6 +186,18 @@ extension ProblemCode {
             Entry(
                 status: 404, title: "No restore under way",
                 explanation: "The ensemble is not being restored.")
+        case .notHeld:
+            Entry(
+                status: 409, title: "Node is not held",
+                explanation: "The node does not wait for a decision, so there is nothing to force.")
+        case .noReport:
+            Entry(
+                status: 404, title: "No report",
+                explanation: "The node is not held, so there is nothing to report.")
+        case .noDetachment:
+            Entry(
+                status: 404, title: "Nothing set aside",
+                explanation: "Nothing is set aside under this number.")
         case .fenceLost:
             Entry(
                 status: 412, title: "Lock not held",

@@ -20,7 +20,7 @@ final class RequestMetrics: Sendable {
         "none", "znodes", "children", "acl", "transactions", "reads", "sessions", "session",
         "keepalive", "cluster", "node", "metrics", "livez", "readyz", "openapi", "problems",
         "events", "watchers", "locks", "elections",
-        "peer-history", "snapshots", "snapshot", "restore",
+        "peer-history", "recovery", "detached", "snapshots", "snapshot", "restore",
     ]
     static let methods = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "other"]
     static let statuses =
@@ -159,9 +159,11 @@ extension Route {
         case .contention(.lock, _): 18
         case .contention(.election, _): 19
         case .peerHistory: 20
-        case .snapshots: 21
-        case .snapshot: 22
-        case .restore: 23
+        case .recovery, .recoveryReport, .recoveryFlag: 21
+        case .detached, .detachment, .detachmentRestoration: 22
+        case .snapshots: 23
+        case .snapshot: 24
+        case .restore: 25
         }
     }
 }

@@ -20,6 +20,13 @@ package enum Route: Equatable, Sendable {
     case snapshots
     case snapshot(Zxid)
     case restore
+    case recovery
+    case recoveryReport
+    case recoveryFlag
+    /// What was set aside.
+    case detached
+    case detachment(Int)
+    case detachmentRestoration(Int)
     case node
     case metrics
     case livez
@@ -38,6 +45,10 @@ extension Route {
         case .transactions, .reads, .sessionKeepalive: [.post]
         case .sessions, .snapshots: [.get, .post]
         case .session: [.get, .delete]
+        case .recoveryFlag: [.put, .delete]
+        case .detachment: [.delete]
+        case .detachmentRestoration: [.post]
+        case .recovery, .recoveryReport, .detached: [.get]
         case .children, .events, .watchers, .peerHistory, .cluster, .snapshot, .node, .metrics,
             .livez, .readyz, .openapi, .problem:
             [.get]
@@ -74,6 +85,7 @@ extension Route {
         case (.contention, .post): (["wait"], [])
         case (.cluster, _): (["wait"], [])
         case (.events, _): (["path", "scope", "types", "since", "limit", "include", "wait"], [])
+        case (.recoveryReport, _): (["limit", "cursor"], [])
         case (.peerHistory, _): (["after", "through"], [])
         case (.livez, _), (.readyz, _): (["verbose"], [])
         default: ([], [])
@@ -101,8 +113,9 @@ extension Route {
             !path.isAtOrBelow(Route.system)
         case .transactions, .reads, .session, .sessionKeepalive, .contention, .events: true
         case .sessions: method == .post
-        case .watchers, .peerHistory, .cluster, .snapshots, .snapshot, .restore, .node, .metrics,
-            .livez, .readyz, .openapi, .problem:
+        case .watchers, .peerHistory, .cluster, .recovery, .recoveryReport, .recoveryFlag,
+            .detached, .detachment, .detachmentRestoration, .snapshots, .snapshot, .restore, .node,
+            .metrics, .livez, .readyz, .openapi, .problem:
             false
         }
     }

@@ -18,6 +18,8 @@ package final class Node: Sendable {
     package let history: ChangeHistory
     /// Everybody who waits for a change.
     package let waits: WaitService
+    /// Where repairs are decided on.
+    package let recovery: RecoveryDesk
     private let endedSessions: EndedSessions
     private let gate: GateWatch
     package let id: PeerID
@@ -48,7 +50,7 @@ package final class Node: Sendable {
         let waits = WaitService(limit: settings.waitLimit)
         let endedSessions = EndedSessions()
         let gate = GateWatch()
-        let made: Result<(NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory), NodeError>
+        let made: Result<Made, NodeError>
         do {
             made = try eventLoop.submit {
                 Result { () throws(NodeError) in
@@ -60,7 +62,7 @@ package final class Node: Sendable {
         } catch {
             throw NodeError("\(error)")
         }
-        (loop, served, history) = try made.get()
+        (loop, served, history, recovery) = try made.get()
         self.mailbox = mailbox
         self.published = published
         self.batchListener = batchListener
@@ -70,12 +72,16 @@ package final class Node: Sendable {
         waits.onRenewal { [weak self] in self?.touch($0) }
     }
 
+    private typealias Made = (
+        NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory, RecoveryDesk
+    )
+
     private static func makeLoop(
         _ settings: NodeSettings, _ eventLoop: any EventLoop,
         _ mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, _ logger: Logger,
         _ published: StatusBox, _ batchListener: BatchListener, _ waits: WaitService,
         _ endedSessions: EndedSessions, _ gate: GateWatch
-    ) throws(NodeError) -> (NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory) {
+    ) throws(NodeError) -> Made {
         let now = Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
         let disk = PosixDisk()
         let folder = settings.directory.dataDirectory + "/" + ChangeHistory.folderName
@@ -105,14 +111,19 @@ package final class Node: Sendable {
         storage.onInstalled = { result in
             inbox.put { loop in
                 switch result {
-                case .success: loop.replica?.snapshotInstalled(now: loop.now)
+                case .success(.durable): loop.replica?.snapshotInstalled(now: loop.now)
+                case .success(.refused): loop.replica?.holdInstallation(now: loop.now)
                 case .failure(let error): loop.die("the state cannot be written: \(error)")
                 }
             }
         }
+        let desk = RecoveryDesk(
+            opened.directory, settings.recovery,
+            dataDirectory: settings.directory.dataDirectory, on: disk, logger: logger)
         let loop = NodeLoop(
             eventLoop: eventLoop, settings: settings, storage: storage, waits: waits,
-            endedSessions: endedSessions, gate: gate, mailbox: mailbox, logger: logger,
+            endedSessions: endedSessions, gate: gate, desk: desk, initialHold: opened.hold,
+            mailbox: mailbox, logger: logger,
             batchEnded: { batchListener.batchEnded() },
             publish: { published.set($0) })
         inbox.bind(NIOLoopBound(loop, eventLoop: eventLoop))
@@ -124,7 +135,7 @@ package final class Node: Sendable {
         loop.replica = replica
         replica.served.read { gate.look(at: $0) }
         loop.publishStatus(now)
-        return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served, history)
+        return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served, history, desk)
     }
 
     // MARK: Life
