@@ -72,8 +72,8 @@ package struct Check: Codable, Equatable, Sendable {
                     file: path, zxid: zxid.description,
                     what: "an earlier start has found a loss, up to this transaction"))
         }
-        if try reading({ () throws(StorageError) in try directory.hasUnfinishedInstall() }) {
-            notes.append("a leader's snapshot is being installed; the next start finishes it")
+        if try reading({ () throws(StorageError) in try directory.isUnfinished() }) {
+            notes.append("another state is being put in its place; the next start finishes that")
         }
         if snapshots == 0, logs.isEmpty, problems.isEmpty { notes.append("it is empty") }
     }

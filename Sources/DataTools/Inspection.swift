@@ -53,7 +53,9 @@ package struct Inspection: Codable, Equatable, Sendable {
     }
 
     package struct Detached: Codable, Equatable, Sendable {
-        package var folder: String
+        /// Of the folder in `aviary-detached`.
+        package var number: Int
+        package var cause: String?
         package var files: [String]
         package var bytes: Int
         package var time: Int64
@@ -120,11 +122,13 @@ package struct Inspection: Codable, Equatable, Sendable {
         case .through(let zxid): self.loss = zxid.description
         }
         markers = try reading { () throws(StorageError) in try directory.markers() }
-        detached = try reading { () throws(StorageError) in try directory.detached() }
-            .map { folder in
+        detached = try reading { () throws(StorageError) in try directory.detachments() }
+            .map { found in
                 Detached(
-                    folder: folder.path, files: folder.files, bytes: folder.sizeBytes,
-                    time: folder.modified.milliseconds)
+                    number: found.number, cause: found.cause?.rawValue,
+                    files: found.files.map(\.name),
+                    bytes: found.files.reduce(0) { $0 + $1.sizeBytes },
+                    time: found.time.milliseconds)
             }
     }
 
@@ -193,9 +197,10 @@ extension Inspection {
         }
         for marker in markers { lines.append("marker: \(marker)") }
         for folder in detached {
+            let cause = folder.cause.map { " (\($0))" } ?? ""
             lines.append(
-                "set aside: \(folder.folder), \(timestamp(folder.time)), \(folder.bytes) bytes: "
-                    + folder.files.joined(separator: " "))
+                "set aside \(folder.number)\(cause): \(timestamp(folder.time)), "
+                    + "\(folder.bytes) bytes: " + folder.files.joined(separator: " "))
         }
         return lines
     }

@@ -97,9 +97,10 @@ package struct Restoration: Sendable {
     private static func find(
         _ point: Point, in directory: DataDirectory, path: String
     ) throws(DataToolError) -> Found {
-        if try reading({ () throws(StorageError) in try directory.hasUnfinishedInstall() }) {
+        if try reading({ () throws(StorageError) in try directory.isUnfinished() }) {
             throw .refused(
-                "\(path): a leader's snapshot is being installed; start the node once to finish it")
+                "\(path): another state is being put in its place; start the node once to finish that"
+            )
         }
         let history = try LogSurvey(of: directory)
         let target = try history.target(for: point, path: path)

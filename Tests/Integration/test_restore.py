@@ -114,6 +114,48 @@ class TestRestore:
         # Writes go on as ever.
         http.put(znode("/app"), b"later").expect(200)
 
+    def test_cursors_and_zxids_from_before_are_410(self, make_ensemble):
+        ensemble = make_ensemble().wait_sessions()
+        http = ensemble[1].http
+        zxid = http.put(znode("/a"), b"1").expect(201).json["zxid"]
+        cursor = http.get("/v1/events?path=/a").expect(200).json["next"]
+        http.get(f"/v1/events?path=/a&since={cursor}").expect(200)
+        restore(ensemble[1], snapshot(ensemble[1]))
+        ending = finished(ensemble[1])
+        open_again(ensemble)
+        for member in ensemble:
+            with member.client() as client:
+                client.get(znode("/a"), Aviary_Min_Zxid=ending["zxid"]).expect(200)
+                for since in (cursor, zxid):
+                    client.get(f"/v1/events?path=/a&since={since}").problem(
+                        410, "cursor-diverged"
+                    )
+                client.get(znode("/a"), Aviary_Min_Zxid=zxid).problem(410, "zxid-diverged")
+                fresh = client.get("/v1/events?path=/a").expect(200).json["next"]
+                client.get(f"/v1/events?path=/a&since={fresh}").expect(200)
+                client.get(f"/v1/events?path=/a&since={ending['zxid']}").expect(200)
+
+    def test_a_member_that_missed_it_is_merely_behind(self, make_ensemble):
+        """Also when it gets a whole state: nothing that it has is of another history."""
+        ensemble = make_ensemble(settings={"snapCount": 100}).wait_sessions()
+        http = ensemble.leader().http
+        for number in range(150):
+            http.put(znode(f"/m/n{number}", parents=True), b"old").expect(201)
+        file = snapshot(ensemble.leader())
+        for number in range(150):
+            http.put(znode(f"/m/n{number}"), b"new").expect(200)
+        away, there = ensemble.followers()
+        away.stop()
+        restore(there, file)
+        assert finished(there)["outcome"] == "finished"
+        away.start().wait_ready()
+        open_again(ensemble)
+        zxid = http.put(znode("/after")).expect(201).json["zxid"]
+        with away.client() as client:
+            client.get(znode("/after"), Aviary_Min_Zxid=zxid).expect(200)
+            assert client.get(znode("/m/n7", raw=True)).body == b"old"
+            assert client.get("/v1/recovery").expect(200).json["state"] == "healthy"
+
     def test_sessions_are_closed_with_their_ephemerals(self, make_ensemble):
         ensemble = make_ensemble().wait_sessions()
         http = ensemble[1].http

@@ -262,7 +262,7 @@ final class RestoreRunner: Sendable {
     private func finish(_ restore: RestoreState, gate: Zxid) async -> Zxid? {
         let outcome = await submitted(
             .transaction(
-                [RestoreRunner.check(gate)] + lineageFork()
+                [RestoreRunner.check(gate)] + renamedHistory()
                     + [TransactionStep(.delete(path: RestoreGate.path, version: -1))]))
         if case .committed(let committed) = outcome { return committed.zxid }
         note(describe(outcome))
@@ -273,12 +273,31 @@ final class RestoreRunner: Sendable {
     func abort(_ restore: RestoreState) async -> WriteOutcome {
         await submitted(
             .transaction(
-                [RestoreRunner.check(restore.gate ?? .zero)] + lineageFork()
+                [RestoreRunner.check(restore.gate ?? .zero)] + renamedHistory()
                     + [TransactionStep(.delete(path: RestoreGate.path, version: -1))]))
     }
 
-    /// What makes cursors and zxids from before invalid.
-    private func lineageFork() -> [TransactionStep] { [] }
+    /// Makes cursors and zxids from before worthless: another name of the history, since its
+    /// state is another. No branch is discarded: every transaction is still a part of it, and a
+    /// member that has missed some is merely behind.
+    private func renamedHistory() -> [TransactionStep] {
+        let (lineage, zxid, mzxid) = node.served.read { tree in
+            (
+                (tree.data(of: Lineage.path) ?? nil).flatMap { Lineage($0) }, tree.lastApplied,
+                tree.stat(of: Lineage.path)?.mzxid
+            )
+        }
+        guard var lineage, let mzxid else { return [] }
+        let old = lineage.history
+        // Cursors carry the upper half of the name.
+        repeat {
+            lineage.restore(after: zxid, history: .random(in: .min ... .max))
+        } while lineage.history >> 32 == old >> 32 || lineage.history >> 32 == 0
+        return [
+            TransactionStep(
+                .setData(path: Lineage.path, data: lineage.data, version: -1), mzxid: mzxid)
+        ]
+    }
 
     // MARK: Waiting
 

@@ -35,15 +35,6 @@ package struct LogFileSummary: Equatable, Sendable {
     }
 }
 
-/// A folder of what was set aside, oldest first by its name.
-package struct DetachedFolder: Equatable, Sendable {
-    package var path: String
-    package var files: [String]
-    package var sizeBytes: Int
-    /// When its newest file was written, as time since 1970.
-    package var modified: Duration
-}
-
 extension DataDirectory {
     /// The folders of snapshots and logs; one, unless `dataLogDir` is another.
     private var folders: [String] { Set([snapshotPath, logPath]).sorted() }
@@ -71,11 +62,16 @@ extension DataDirectory {
     /// Whether an identity lies here that is damaged, or that the two folders do not agree on.
     package var hasBadIdentity: Bool { openingLoss != nil }
 
-    /// Whether a leader's snapshot was being made the only history here; the next start finishes.
+    /// Whether the state that lies here is not the one that the next start will have: a leader's
+    /// snapshot is being made the only history, or a person has ordered another state.
     ///
     /// - Throws: `.disk`.
-    package func hasUnfinishedInstall() throws(StorageError) -> Bool {
-        try disk.exists(snapshotPath + "/" + FileNames.install)
+    package func isUnfinished() throws(StorageError) -> Bool {
+        for name in [FileNames.install, FileNames.rebuild]
+        where try disk.exists(snapshotPath + "/" + name) {
+            return true
+        }
+        return false
     }
 
     /// The epochs as the files have them; nothing is mended.
@@ -148,31 +144,5 @@ extension DataDirectory {
             }.map { folder + "/" + $0 }
         }
         return found
-    }
-
-    /// What was set aside.
-    ///
-    /// - Throws: `.disk`.
-    package func detached() throws(StorageError) -> [DetachedFolder] {
-        var found: [DetachedFolder] = []
-        for folder in folders {
-            let parent = folder + "/" + FileNames.setAside
-            guard try disk.exists(parent) else { continue }
-            for name in try disk.names(in: parent) {
-                found.append(try detachedFolder(parent + "/" + name))
-            }
-        }
-        return found
-    }
-
-    private func detachedFolder(_ path: String) throws(StorageError) -> DetachedFolder {
-        var folder = DetachedFolder(path: path, files: [], sizeBytes: 0, modified: .zero)
-        for name in try disk.names(in: path) {
-            folder.files.append(name)
-            folder.sizeBytes += try disk.open(path + "/" + name, .read).size()
-            folder.modified = max(
-                folder.modified, try disk.modificationTime(of: path + "/" + name))
-        }
-        return folder
     }
 }
