@@ -31,7 +31,12 @@ package struct Check: Codable, Equatable, Sendable {
         inUse = try source.isInUse()
         switch source.kind {
         case .snapshot(let store, let name):
-            if let loaded = try load(name, path, store) { through = "\(loaded.tree.lastApplied)" }
+            if let loaded = try load(name, path, store) {
+                through = "\(loaded.tree.lastApplied)"
+                if let problem = Self.digestProblem(of: loaded, at: path) {
+                    problems.append(problem)
+                }
+            }
         case .directory(let directory):
             try check(directory)
         }
@@ -121,10 +126,14 @@ package struct Check: Codable, Equatable, Sendable {
     ) throws(DataToolError) -> LogAudit {
         let names = try reading { () throws(StorageError) in try directory.allSnapshots() }
         var replay: Replay?
+        var doubtful: [(loaded: LoadedSnapshot, problem: Problem)] = []
         for name in names.reversed() {
             let path = directory.path(of: name)
             guard let loaded = try load(name, path, directory.snapshots) else { continue }
             last = max(last, name.zxid)
+            if let problem = Self.digestProblem(of: loaded, at: path) {
+                doubtful.append((loaded, problem))
+            }
             // One that does not tell of which moment it is would leave every digest uncompared.
             if replay == nil, loaded.summary.upperBound != nil || name == names.first {
                 replay = Replay(loaded)
@@ -133,6 +142,7 @@ package struct Check: Codable, Equatable, Sendable {
             }
         }
         if replay == nil { replay = Replay() }
+        for (loaded, problem) in doubtful { replay?.doubt(loaded, problem) }
         var count = 0
         var found: [Problem] = []
         let audit = try reading { () throws(StorageError) in
@@ -158,24 +168,28 @@ package struct Check: Codable, Equatable, Sendable {
         return audit
     }
 
+    /// Whether a snapshot that says which moment it is of has other znodes than there were then.
+    private static func digestProblem(of loaded: LoadedSnapshot, at path: String) -> Problem? {
+        let name = loaded.summary.name
+        guard let digest = loaded.summary.digest, digest.zxid == name.zxid, !digest.isBlank else {
+            return nil
+        }
+        let computed = loaded.tree.recomputedDigest()
+        if computed == digest.digest { return nil }
+        return Problem(
+            file: path, zxid: "\(name.zxid)",
+            what: """
+                its znodes have the digest \(hexadecimal(computed)), it says \
+                \(hexadecimal(digest.digest))
+                """)
+    }
+
     private mutating func load(
         _ name: SnapshotName, _ path: String, _ store: SnapshotStore
     ) throws(DataToolError) -> LoadedSnapshot? {
         do throws(StorageError) {
             let loaded = try store.load(name)
             snapshots += 1
-            if let digest = loaded.summary.digest, digest.zxid == name.zxid, !digest.isBlank {
-                let computed = loaded.tree.recomputedDigest()
-                if computed != digest.digest {
-                    problems.append(
-                        Problem(
-                            file: path, zxid: "\(name.zxid)",
-                            what: """
-                                its znodes have the digest \(hexadecimal(computed)), it says \
-                                \(hexadecimal(digest.digest))
-                                """))
-                }
-            }
             return loaded
         } catch {
             switch error {

@@ -9,8 +9,18 @@ struct Replay {
     private let exactAfter: Zxid
     /// Of the snapshots above the first, ascending.
     private var expected: [(digest: SnapshotDigest, path: String)] = []
+    /// Snapshots that have other znodes than their digests say.
+    private var doubtful: [Doubt] = []
     /// What follows is no longer that of the same history, or cannot be told.
     private var hasStopped = false
+
+    /// The original writes a digest while the next transaction is half applied: then that one
+    /// leads to the digest that it foretells. What has rotted does not mend.
+    private struct Doubt {
+        var tree: DataTree
+        var problem: Check.Problem
+        var patience = 100
+    }
 
     /// From an empty database.
     init() {
@@ -30,6 +40,26 @@ struct Replay {
         expected.sort { $0.digest.zxid < $1.digest.zxid }
     }
 
+    /// A snapshot that is wrong unless the log behind it says otherwise.
+    mutating func doubt(_ loaded: LoadedSnapshot, _ problem: Check.Problem) {
+        doubtful.append(Doubt(tree: loaded.tree, problem: problem))
+    }
+
+    private mutating func clear(by record: TxnRecord) {
+        let zxid = record.header.zxid
+        for index in doubtful.indices.reversed()
+        where zxid > doubtful[index].tree.lastApplied && doubtful[index].patience > 0 {
+            doubtful[index].patience -= 1
+            guard zxid.directlyFollows(doubtful[index].tree.lastApplied) else {
+                doubtful[index].patience = 0
+                continue
+            }
+            if doubtful[index].tree.apply(record).digestMatches == true {
+                doubtful.remove(at: index)
+            }
+        }
+    }
+
     /// No digest is compared any more.
     mutating func stop() {
         hasStopped = true
@@ -46,6 +76,7 @@ struct Replay {
         _ record: TxnRecord, at position: LogPosition, in file: String
     ) -> [Check.Problem] {
         let zxid = record.header.zxid
+        clear(by: record)
         guard !hasStopped, zxid > tree.lastApplied else { return [] }
         guard zxid.directlyFollows(tree.lastApplied) else {
             // The gap itself is told by the audit.
@@ -71,7 +102,7 @@ struct Replay {
 
     /// The digests of snapshots that the logs do not reach are not compared.
     mutating func finish() -> [Check.Problem] {
-        compare(through: tree.lastApplied)
+        compare(through: tree.lastApplied) + doubtful.map(\.problem)
     }
 
     private mutating func compare(through zxid: Zxid) -> [Check.Problem] {

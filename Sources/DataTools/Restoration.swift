@@ -128,7 +128,15 @@ package struct Restoration: Sendable {
     ) throws(DataToolError) -> LoadedSnapshot? {
         let loaded = try reading { () throws(StorageError) in try directory.snapshots.load(name) }
         let bound = loaded.summary.upperBound ?? max(history.last, name.zxid)
-        return bound <= target ? loaded : nil
+        guard bound <= target else { return nil }
+        // The original's may hold a part of the next transaction: with none behind it nothing
+        // would make up for that.
+        if bound == target, let digest = loaded.summary.digest, digest.zxid > .zero,
+            loaded.tree.recomputedDigest() != digest.digest, name.zxid == target
+        {
+            return nil
+        }
+        return loaded
     }
 
     private static func replay(
