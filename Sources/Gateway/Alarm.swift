@@ -17,15 +17,23 @@ enum Alarm: String, Sendable {
     /// A server of the configuration has another ensemble's data.
     case stranger
 
+    /// Its state differs from another member's at the same zxid, and it is not known to be right.
+    case digestDiffers = "digest-differs"
+
     static func current(
-        _ status: NodeStatus, _ disk: DiskSpace?, _ backups: BackupSchedule?, isRestoring: Bool
+        _ status: NodeStatus, _ disk: DiskSpace?, _ digests: DigestVerdict,
+        _ backups: BackupSchedule?, isRestoring: Bool
     ) -> [Alarm] {
         var alarms: [Alarm] = []
         if isRestoring { alarms.append(.restoring) }
         if backups?.status.isFailing == true { alarms.append(.backupFailed) }
-        if status.counters.digestMismatches > 0 { alarms.append(.digestMismatch) }
+        if status.counters.unrepairedMismatches > 0 { alarms.append(.digestMismatch) }
         if status.protocolStatus.hold != nil { alarms.append(.held) }
         if !status.strangers.isEmpty { alarms.append(.stranger) }
+        switch digests {
+        case .same, .outvotes: break
+        case .outvoted, .undecided: alarms.append(.digestDiffers)
+        }
         if disk?.isLow == true { alarms.append(.diskLow) }
         return alarms
     }

@@ -16,6 +16,8 @@ package enum Route: Equatable, Sendable {
     case watchers
     /// What members give each other of their histories.
     case peerHistory
+    /// An order to go on without some members, from the survivor that a person gave it to.
+    case peerAdoption
     case cluster
     case snapshots
     case snapshot(Zxid)
@@ -42,7 +44,7 @@ extension Route {
         case .znode: [.get, .put, .post, .delete]
         case .contention, .restore: [.get, .post, .delete]
         case .acl: [.get, .put]
-        case .transactions, .reads, .sessionKeepalive: [.post]
+        case .transactions, .reads, .sessionKeepalive, .peerAdoption: [.post]
         case .sessions, .snapshots: [.get, .post]
         case .session: [.get, .delete]
         case .recoveryFlag: [.put, .delete]
@@ -113,7 +115,8 @@ extension Route {
             !path.isAtOrBelow(Route.system)
         case .transactions, .reads, .session, .sessionKeepalive, .contention, .events: true
         case .sessions: method == .post
-        case .watchers, .peerHistory, .cluster, .recovery, .recoveryReport, .recoveryFlag,
+        case .watchers, .peerHistory, .peerAdoption, .cluster, .recovery, .recoveryReport,
+            .recoveryFlag,
             .detached, .detachment, .detachmentRestoration, .snapshots, .snapshot, .restore, .node,
             .metrics, .livez, .readyz, .openapi, .problem:
             false

@@ -135,6 +135,10 @@ extension NodeLoop: ReplicaEnvironment {
         storage.setCurrentEpoch(epoch, orDie: die)
     }
 
+    func saveLoss(through zxid: Zxid) {
+        storage.noteLoss(through: zxid, orDie: die)
+    }
+
     func trustHistory() {
         storage.trustHistory(orDie: die)
     }
@@ -155,6 +159,9 @@ extension NodeLoop: ReplicaEnvironment {
     func applied(_ result: TxnResult) {
         gate.applied(result)
         storage.noteCommitted(result.zxid)
+        if DigestLog.mustHave(result.zxid), let replica {
+            digests.add(result.zxid, replica.served.read { $0.digest })
+        }
         storage.history.applied(result)
         endedSessions.applied(result)
         waits.applied(result)
@@ -162,6 +169,7 @@ extension NodeLoop: ReplicaEnvironment {
 
     func replacedState(through zxid: Zxid) {
         replica?.served.read { gate.look(at: $0) }
+        digests.removeAll()
         storage.history.jumped(to: zxid)
         waits.replacedState(through: zxid)
     }
@@ -198,6 +206,7 @@ extension NodeLoop: ReplicaEnvironment {
     private func noteHold(_ hold: Hold) {
         logger.critical("held: \(hold.explanation)")
         guard hold != .tooDifferent, let replica else { return }
+        if hold == .removed { return desk.reportRemoval() }
         desk.report(foreign: hold, replica.served.view())
     }
 

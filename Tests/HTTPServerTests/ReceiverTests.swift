@@ -1,3 +1,4 @@
+import Glibc
 import HTTPServer
 import Testing
 
@@ -117,6 +118,45 @@ import Testing
             #expect(try client.response(toHead: true)?["content-length"] == "100000")
             try client.send("GET /measured?short HTTP/1.1\r\nHost: a\r\n\r\n")
             #expect(try client.response() == nil)
+        }
+    }
+
+    @Test func `it is the same for a request that has waited for long`() throws {
+        try withServer { server, handler in
+            let client = try Client(port: server.port)
+            for method in ["GET", "HEAD", "GET"] {
+                try client.send("\(method) /park HTTP/1.1\r\nHost: a\r\n\r\n")
+                try eventually { server.statistics.outside == 1 }
+                handler.releaseMeasured()
+                let answer = try #require(try client.response(toHead: method == "HEAD"))
+                #expect(answer["content-length"] == "100000")
+                #expect(answer["transfer-encoding"] == nil)
+                if method == "GET" {
+                    #expect(answer.text.utf8.count == 100_000 && answer.text.hasSuffix("m!"))
+                }
+                try eventually { server.statistics.outside == 0 }
+            }
+            try client.send("GET /park HTTP/1.1\r\nHost: a\r\n\r\n")
+            try eventually { server.statistics.outside == 1 }
+            handler.releaseMeasured(isShort: true)
+            #expect(try client.response() == nil)
+        }
+    }
+
+    @Test func `a body that is held up for long stays where it is`() throws {
+        try withServer { server, handler in
+            let client = try Client(port: server.port)
+            try client.send(
+                "POST /upload HTTP/1.1\r\nHost: a\r\nX-Pause: 1\r\n"
+                    + "Content-Length: \(Self.body.count)\r\n\r\n")
+            try client.send(Self.body)
+            try eventually { handler.receivers.first?.isPaused == true }
+            // Longer than requests take to leave the library.
+            usleep(2_500_000)
+            #expect(server.statistics.outside == 0)
+            handler.receivers[0].resume()
+            #expect(try client.response()?.text == "200000")
+            #expect(handler.receivers[0].bytes == Self.body)
         }
     }
 }

@@ -59,11 +59,7 @@ final class TestHandler: HTTPHandler {
             guard let receiver = request.receiver as? TestReceiver else { break }
             response.body = Array("\(receiver.bytes.count)".utf8)
         case "/measured":
-            let stream = HTTPBodyStream(lengthBytes: 100_000)
-            stream.write([UInt8](repeating: UInt8(ascii: "m"), count: 99_999))
-            if request.rawQuery == nil { stream.write([UInt8(ascii: "!")]) }
-            stream.finish()
-            return HTTPResponse(status: 200, stream: stream)
+            return measured(isShort: request.rawQuery != nil)
         case "/peer":
             response.body = Array(request.peerAddress.utf8)
         case "/long":
@@ -89,6 +85,24 @@ final class TestHandler: HTTPHandler {
         return response
     }
 
+    /// 100,000 bytes, or one too few.
+    private func measured(isShort: Bool) -> HTTPResponse {
+        let stream = HTTPBodyStream(lengthBytes: 100_000)
+        stream.write([UInt8](repeating: UInt8(ascii: "m"), count: 99_999))
+        if !isShort { stream.write([UInt8(ascii: "!")]) }
+        stream.finish()
+        return HTTPResponse(status: 200, stream: stream)
+    }
+
+    /// Answers everything that is parked with a body of known length.
+    func releaseMeasured(isShort: Bool = false) {
+        let exchanges = parked.withLock { parked in
+            defer { parked = [] }
+            return parked
+        }
+        for exchange in exchanges { exchange.respond(measured(isShort: isShort)) }
+    }
+
     private func stream() -> TestStream {
         let stream = TestStream()
         opened.withLock { $0.append(stream) }
@@ -106,14 +120,15 @@ final class TestHandler: HTTPHandler {
     /// - Returns: How many answers were taken.
     @discardableResult
     func release(_ body: String = "released", flush: Bool = true) -> Int {
+        releaseAll(with: HTTPResponse(status: 200, body: Array(body.utf8)), flush: flush)
+    }
+
+    func releaseAll(with response: HTTPResponse, flush: Bool = true) -> Int {
         let exchanges = parked.withLock { parked in
             defer { parked = [] }
             return parked
         }
-        return exchanges.count { exchange in
-            exchange.respond(
-                HTTPResponse(status: 200, body: Array(body.utf8)), flush: flush)
-        }
+        return exchanges.count { $0.respond(response, flush: flush) }
     }
 
     /// The exchanges that are parked, to misuse them.
