@@ -2911,7 +2911,7 @@ enum OpenAPIDocument {
     ],
     "operationId": "beginRestore",
     "summary": "Makes the state of the whole ensemble that of a snapshot; for administrators.",
-    "description": "The body is a snapshot file: whole, of one moment, at most `http.restore.max` bytes. It is\nkept on this node's disk and verified before anything is changed.\n\nFrom the answer until the end every node refuses reads and writes of znodes, sessions,\nlocks and events with 503 `restoring`. Sessions are closed, their ephemerals go. Data,\nmodes and access control lists become those of the file, by ordinary transactions; stats\nare new, ephemerals are left out, `/aviary` and `/zookeeper` stay as they are except for\nquotas. A node that restarts goes on where it was.\n",
+    "description": "The body is a snapshot file: whole, of one moment, at most `http.restore.max` bytes. It is\nkept on this node's disk and verified before anything is changed.\n\nFrom the answer until the end every node refuses reads and writes of znodes, sessions,\nlocks and events with 503 `restoring`. Sessions are closed, their ephemerals go. Data,\nmodes and access control lists become those of the file, by ordinary transactions; stats\nare new, ephemerals are left out, `/aviary` and `/zookeeper` stay as they are except for\nquotas. A node that restarts goes on where it was. Cursors and `Aviary-Min-Zxid` from before\nare 410 afterwards.\n",
     "security": [
      {},
      {

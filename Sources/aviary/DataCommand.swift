@@ -107,10 +107,12 @@ extension DataCommand {
             case .milliseconds(let milliseconds)?: return .milliseconds(milliseconds)
             case nil: break
             }
-            guard let date = try? Date(to, strategy: .iso8601) else {
+            do {
+                let date = try Date(to, strategy: .iso8601)
+                return .milliseconds(Int64((date.timeIntervalSince1970 * 1_000).rounded()))
+            } catch {
                 throw ValidationError("--to takes a zxid, milliseconds since 1970 or a time")
             }
-            return .milliseconds(Int64((date.timeIntervalSince1970 * 1_000).rounded()))
         }
     }
 

@@ -32,20 +32,20 @@ final class RestoreRunner: Sendable {
         var isFinished: Bool
     }
 
-    private struct Current {
+    struct Current {
         var progress: Progress?
         var ending: Ending?
         var hasTidiedUp = false
     }
 
     let folder: String
-    private let disk: any Disk
-    private let node: any GatewayNode
+    let disk: any Disk
+    let node: any GatewayNode
     private let timeout: Duration
-    private let access: AccessPolicy
-    private let extendedTypes: Bool
-    private let logger: Logger
-    private let current = Mutex(Current())
+    let access: AccessPolicy
+    let extendedTypes: Bool
+    let logger: Logger
+    let current = Mutex(Current())
     /// Reading a file and comparing trees take long.
     private static let queue = DispatchQueue(label: "aviary.restore", qos: .utility)
     private static let caller = Caller(identities: [Identity(scheme: "super", id: "")])
@@ -66,80 +66,6 @@ final class RestoreRunner: Sendable {
     /// Nil unless this node is restoring.
     var progress: Progress? { current.withLock { $0.progress } }
     var ending: Ending? { current.withLock { $0.ending } }
-
-    // MARK: The file
-
-    /// Where a new upload goes.
-    func newUpload() -> UploadFile {
-        UploadFile(
-            to: "\(folder)/upload-\(UInt64.random(in: .min ... .max)).tmp", on: disk)
-    }
-
-    private func path(of restore: RestoreState) -> String { "\(folder)/\(restore.name).snapshot" }
-
-    /// Reads a file that may be restored from.
-    func verify(_ path: String) async -> Result<VerifiedSnapshot, DataToolError> {
-        await offloaded { [access, extendedTypes, disk] () throws(DataToolError) in
-            try VerifiedSnapshot(path, access: access, extendedTypes: extendedTypes, on: disk)
-        }
-    }
-
-    /// Gives an upload the name under which a restart finds it. Durable on return.
-    func keep(_ upload: UploadFile, for restore: RestoreState) async throws(StorageError) {
-        let target = path(of: restore)
-        let result = await offloaded { [disk, folder] () throws(StorageError) in
-            try disk.rename(upload.path, to: target)
-            try disk.syncDirectory(folder)
-        }
-        try result.get()
-    }
-
-    func discard(_ restore: RestoreState) {
-        do throws(StorageError) {
-            try disk.removeIfPresent(path(of: restore))
-        } catch {
-            logger.warning("\(error)")
-        }
-    }
-
-    // MARK: Resuming
-
-    /// Goes on with a restore that is this node's and that nobody works on, if there is one.
-    func resumeIfLeft() async {
-        guard node.standing.hasServed else { return }
-        guard let restore = node.served.read({ RestoreState(in: $0) }) else {
-            return await tidyUp()
-        }
-        guard restore.node == node.id, current.withLock({ $0.progress == nil }) else { return }
-        current.withLock { $0.progress = Progress() }
-        switch await verify(path(of: restore)) {
-        case .success(let snapshot):
-            logger.info("going on with the restore of \(restore.snapshot)")
-            await run(restore, snapshot.tree)
-        case .failure(let error):
-            logger.error(
-                "the restore of \(restore.snapshot) cannot go on: \(error); DELETE /v1/restore")
-            note("\(error)")
-            while await isCurrent(restore), await pause(.seconds(1)) {}
-            current.withLock { $0.progress = nil }
-        }
-    }
-
-    /// Removes what an earlier process has left: files of restores that are over.
-    private func tidyUp() async {
-        guard current.withLock({ !$0.hasTidiedUp && $0.progress == nil }) else { return }
-        do throws(StorageError) {
-            // Listed first: what is uploaded meanwhile has another name.
-            let left = try disk.exists(folder) ? disk.names(in: folder) : []
-            guard await linearized(), node.served.read({ RestoreState(in: $0) }) == nil else {
-                return
-            }
-            current.withLock { $0.hasTidiedUp = true }
-            for name in left { try disk.removeIfPresent(folder + "/" + name) }
-        } catch {
-            logger.warning("\(error)")
-        }
-    }
 
     // MARK: Restoring
 
@@ -198,7 +124,7 @@ final class RestoreRunner: Sendable {
         }
     }
 
-    private func isCurrent(_ restore: RestoreState) async -> Bool {
+    func isCurrent(_ restore: RestoreState) async -> Bool {
         await gate(of: restore) != nil
     }
 
@@ -323,7 +249,7 @@ final class RestoreRunner: Sendable {
         }
     }
 
-    private func note(_ problem: String) {
+    func note(_ problem: String) {
         current.withLock { $0.progress?.problem = problem }
     }
 
@@ -335,7 +261,7 @@ final class RestoreRunner: Sendable {
         }
     }
 
-    private func linearized() async -> Bool {
+    func linearized() async -> Bool {
         let outcome = await withCheckedContinuation { continuation in
             node.linearize(timeout: timeout) { continuation.resume(returning: $0) }
         }
@@ -343,7 +269,7 @@ final class RestoreRunner: Sendable {
     }
 
     /// - Returns: False when this process is stopping.
-    private func pause(_ duration: Duration) async -> Bool {
+    func pause(_ duration: Duration) async -> Bool {
         do {
             try await Task.sleep(for: duration)
             return true
@@ -358,7 +284,7 @@ final class RestoreRunner: Sendable {
         }
     }
 
-    private func offloaded<Answer: Sendable, Failure: Error>(
+    func offloaded<Answer: Sendable, Failure: Error>(
         _ body: @escaping @Sendable () throws(Failure) -> Answer
     ) async -> Result<Answer, Failure> {
         await withCheckedContinuation { continuation in
