@@ -27,6 +27,8 @@ package protocol GatewayNode: AnyObject, Sendable {
     var waits: WaitService { get }
     var standing: NodeStanding { get }
     var status: NodeStatus { get }
+    /// Odd while the ensemble is being restored, as of the served state; another number each time.
+    var restoreGeneration: Int { get }
 
     func submit(
         _ write: Write, _ caller: Caller, timeout: Duration,
@@ -37,6 +39,8 @@ package protocol GatewayNode: AnyObject, Sendable {
     func openSession(
         timeoutMs: Int32, timeout: Duration,
         complete: @escaping @Sendable (SessionID, WriteOutcome) -> Void)
+    /// Writes a snapshot of this moment's state, while writes go on.
+    func takeSnapshot(complete: @escaping SnapshotCompletion)
     func touch(_ session: SessionID)
     /// How a session ended; nil when that is not known.
     func end(of session: SessionID) -> SessionEnd?

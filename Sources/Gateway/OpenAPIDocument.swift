@@ -54,6 +54,10 @@ enum OpenAPIDocument {
    "description": "The ensemble, this node, health and metrics."
   },
   {
+   "name": "backup",
+   "description": "Snapshots of a node, and the state of a whole ensemble from one of them."
+  },
+  {
    "name": "recovery",
    "description": "What a node has repaired, what it asks a person, and what it has set aside."
   }
@@ -2653,6 +2657,369 @@ enum OpenAPIDocument {
     }
    }
   },
+  "/v1/snapshots": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/requestID"
+    }
+   ],
+   "get": {
+    "tags": [
+     "backup"
+    ],
+    "operationId": "listSnapshots",
+    "summary": "The snapshots in this node's data directory, for administrators.",
+    "description": "Only those that stand up to their seals. Each is read once, when it is first asked for, so\nthe first list of large ones takes its time.\n",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "The newest first.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object",
+         "required": [
+          "snapshots"
+         ],
+         "properties": {
+          "snapshots": {
+           "type": "array",
+           "items": {
+            "$ref": "#/components/schemas/Snapshot"
+           }
+          }
+         }
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   },
+   "post": {
+    "tags": [
+     "backup"
+    ],
+    "operationId": "takeSnapshot",
+    "summary": "Takes one of this moment, while writes go on; for administrators.",
+    "description": "Of what this node has applied and has on its own disk. One at a time: 409\n`snapshot-running` while one is being written, be it on the node's own account.\n",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "responses": {
+     "201": {
+      "description": "It is on the disk.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "Location": {
+        "$ref": "#/components/headers/location"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Snapshot"
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "409": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "507": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
+  "/v1/snapshots/{zxid}": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/requestID"
+    },
+    {
+     "name": "zxid",
+     "in": "path",
+     "required": true,
+     "schema": {
+      "$ref": "#/components/schemas/Zxid"
+     }
+    }
+   ],
+   "get": {
+    "tags": [
+     "backup"
+    ],
+    "operationId": "downloadSnapshot",
+    "summary": "The file itself, in ZooKeeper's format; for administrators.",
+    "description": "A download that has begun is finished also when the file is purged meanwhile. One that\nbreaks off is shorter than `Content-Length`.\n",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "parameters": [
+     {
+      "$ref": "#/components/parameters/ifNoneMatch"
+     },
+     {
+      "$ref": "#/components/parameters/ifMatchRead"
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "The snapshot.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "ETag": {
+        "$ref": "#/components/headers/etag"
+       },
+       "Content-Length": {
+        "schema": {
+         "type": "string",
+         "pattern": "^[0-9]+$"
+        }
+       },
+       "Repr-Digest": {
+        "description": "RFC 9530.",
+        "schema": {
+         "type": "string",
+         "pattern": "^sha-256=:[A-Za-z0-9+/]{43}=:$"
+        }
+       }
+      },
+      "content": {
+       "application/octet-stream": {
+        "schema": {
+         "type": "string",
+         "format": "binary"
+        }
+       }
+      }
+     },
+     "304": {
+      "$ref": "#/components/responses/NotModified"
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "412": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
+  "/v1/restore": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/requestID"
+    }
+   ],
+   "get": {
+    "tags": [
+     "backup"
+    ],
+    "operationId": "readRestore",
+    "summary": "Whether the ensemble is being restored, and how far; for administrators.",
+    "description": "Any node tells that it is. `progress` and `last` are known to the node that restores.\n",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "The restore.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Restore"
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   },
+   "post": {
+    "tags": [
+     "backup"
+    ],
+    "operationId": "beginRestore",
+    "summary": "Makes the state of the whole ensemble that of a snapshot; for administrators.",
+    "description": "The body is a snapshot file: whole, of one moment, at most `http.restore.max` bytes. It is\nkept on this node's disk and verified before anything is changed.\n\nFrom the answer until the end every node refuses reads and writes of znodes, sessions,\nlocks and events with 503 `restoring`. Sessions are closed, their ephemerals go. Data,\nmodes and access control lists become those of the file, by ordinary transactions; stats\nare new, ephemerals are left out, `/aviary` and `/zookeeper` stay as they are except for\nquotas. A node that restarts goes on where it was. Cursors and `Aviary-Min-Zxid` from before\nare 410 afterwards.\n",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "requestBody": {
+     "required": true,
+     "content": {
+      "application/octet-stream": {
+       "schema": {
+        "type": "string",
+        "format": "binary"
+       }
+      }
+     }
+    },
+    "responses": {
+     "202": {
+      "description": "It has begun; `GET /v1/restore` tells how it goes.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "Location": {
+        "$ref": "#/components/headers/location"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/RestoreBegun"
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "409": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "413": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "501": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "504": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "507": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   },
+   "delete": {
+    "tags": [
+     "backup"
+    ],
+    "operationId": "abortRestore",
+    "summary": "Ends a restore where it is; for administrators.",
+    "description": "On any node, also when the one that restores is gone for good. What is changed by then\nstays changed: restore again to have a whole state.\n",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "responses": {
+     "204": {
+      "description": "Reads and writes are served again.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "504": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
   "/v1/node": {
    "get": {
     "tags": [
@@ -3941,6 +4308,189 @@ enum OpenAPIDocument {
      }
     }
    },
+   "Snapshot": {
+    "type": "object",
+    "required": [
+     "zxid",
+     "bytes",
+     "time",
+     "digest",
+     "sha256"
+    ],
+    "properties": {
+     "zxid": {
+      "description": "Everything up to this transaction is in it, and nothing else.",
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "bytes": {
+      "type": "integer",
+      "minimum": 0
+     },
+     "time": {
+      "type": "integer",
+      "format": "int64",
+      "description": "When it was written."
+     },
+     "digest": {
+      "description": "Of the tree, as ZooKeeper computes it: the same on every node that has a snapshot of\nthis zxid. Null where the file tells none.\n",
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "type": "string",
+        "pattern": "^[0-9a-f]{16}$"
+       }
+      ]
+     },
+     "sha256": {
+      "type": "string",
+      "pattern": "^[0-9a-f]{64}$",
+      "description": "Of the file."
+     }
+    }
+   },
+   "RestoreBegun": {
+    "type": "object",
+    "required": [
+     "id",
+     "node",
+     "snapshot",
+     "startedAt"
+    ],
+    "properties": {
+     "id": {
+      "type": "string",
+      "pattern": "^[0-9a-f]{16}$"
+     },
+     "node": {
+      "type": "integer",
+      "description": "Has the file and does the work."
+     },
+     "snapshot": {
+      "description": "The zxid that the file is the state of.",
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "startedAt": {
+      "type": "integer",
+      "format": "int64"
+     }
+    }
+   },
+   "Restore": {
+    "type": "object",
+    "required": [
+     "state",
+     "restore",
+     "progress",
+     "last"
+    ],
+    "properties": {
+     "state": {
+      "enum": [
+       "none",
+       "restoring"
+      ]
+     },
+     "restore": {
+      "description": "The one under way.",
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "$ref": "#/components/schemas/RestoreBegun"
+       }
+      ]
+     },
+     "progress": {
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "type": "object",
+        "required": [
+         "done",
+         "total",
+         "problem"
+        ],
+        "properties": {
+         "done": {
+          "type": "integer",
+          "description": "Changes made since this process began with it."
+         },
+         "total": {
+          "type": "integer"
+         },
+         "problem": {
+          "type": [
+           "string",
+           "null"
+          ],
+          "description": "Why it does not go on, for now or until somebody does something."
+         }
+        }
+       }
+      ]
+     },
+     "last": {
+      "description": "How the last one of this node has ended, since the node started.",
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "$ref": "#/components/schemas/RestoreEnded"
+       }
+      ]
+     }
+    }
+   },
+   "RestoreEnded": {
+    "type": "object",
+    "required": [
+     "id",
+     "node",
+     "snapshot",
+     "startedAt",
+     "outcome",
+     "zxid"
+    ],
+    "properties": {
+     "id": {
+      "type": "string",
+      "pattern": "^[0-9a-f]{16}$"
+     },
+     "node": {
+      "type": "integer"
+     },
+     "snapshot": {
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "startedAt": {
+      "type": "integer",
+      "format": "int64"
+     },
+     "outcome": {
+      "enum": [
+       "finished",
+       "aborted"
+      ]
+     },
+     "zxid": {
+      "description": "From here on the restored state is served.",
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "$ref": "#/components/schemas/Zxid"
+       }
+      ]
+     }
+    }
+   },
    "Role": {
     "enum": [
      "leader",
@@ -3962,7 +4512,9 @@ enum OpenAPIDocument {
     "type": "string",
     "examples": [
      "digest-mismatch",
-     "disk-low"
+     "disk-low",
+     "backup-failed",
+     "restoring"
     ]
    },
    "Cluster": {
@@ -4727,6 +5279,11 @@ enum OpenAPIDocument {
      "mode-mismatch",
      "contended",
      "held",
+     "snapshot-running",
+     "no-snapshot",
+     "bad-snapshot",
+     "restore-running",
+     "no-restore",
      "not-held",
      "quorum-reachable",
      "survivor-unreachable",
@@ -4755,6 +5312,7 @@ enum OpenAPIDocument {
      "no-quorum",
      "electing",
      "node-behind",
+     "restoring",
      "stopping",
      "outcome-unknown",
      "http-version",

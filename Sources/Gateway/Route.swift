@@ -21,6 +21,9 @@ package enum Route: Equatable, Sendable {
     /// Parts of a state that another member compares its own with.
     case peerState
     case cluster
+    case snapshots
+    case snapshot(Zxid)
+    case restore
     case recovery
     case recoveryReport
     case recoveryFlag
@@ -41,18 +44,17 @@ extension Route {
     package var methods: [HTTPMethod] {
         switch self {
         case .znode: [.get, .put, .post, .delete]
-        case .contention: [.get, .post, .delete]
+        case .contention, .restore: [.get, .post, .delete]
         case .acl: [.get, .put]
         case .transactions, .reads, .sessionKeepalive, .peerAdoption, .peerState: [.post]
-        case .sessions: [.get, .post]
+        case .sessions, .snapshots: [.get, .post]
         case .session: [.get, .delete]
         case .recoveryFlag: [.put, .delete]
         case .detachment: [.delete]
         case .detachmentRestoration: [.post]
         case .recovery, .recoveryReport, .detached: [.get]
-        case .children, .events, .watchers, .peerHistory, .cluster, .node, .metrics, .livez,
-            .readyz, .openapi,
-            .problem:
+        case .children, .events, .watchers, .peerHistory, .cluster, .snapshot, .node, .metrics,
+            .livez, .readyz, .openapi, .problem:
             [.get]
         }
     }
@@ -107,6 +109,23 @@ extension Route {
         default: false
         }
     }
+
+    /// Whether it is about the state that a restore replaces.
+    func isGated(_ method: HTTPMethod) -> Bool {
+        switch self {
+        case .znode(let path), .children(let path), .acl(let path):
+            !path.isAtOrBelow(Route.system)
+        case .transactions, .reads, .session, .sessionKeepalive, .contention, .events: true
+        case .sessions: method == .post
+        case .watchers, .peerHistory, .peerAdoption, .peerState, .cluster, .recovery,
+            .recoveryReport, .recoveryFlag, .detached, .detachment, .detachmentRestoration,
+            .snapshots, .snapshot, .restore, .node,
+            .metrics, .livez, .readyz, .openapi, .problem:
+            false
+        }
+    }
+
+    private static let system: ZnodePath = "/aviary"
 
     /// Whether a write here will take `Idempotency-Key` and `Aviary-Fence`.
     func takesWriteHeaders(_ method: HTTPMethod) -> Bool {

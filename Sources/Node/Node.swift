@@ -22,6 +22,7 @@ package final class Node: Sendable {
     package let recovery: RecoveryDesk
     private let digestLog: DigestLog
     private let endedSessions: EndedSessions
+    private let gate: GateWatch
     package let id: PeerID
     package let startedAt: Int64
 
@@ -49,13 +50,14 @@ package final class Node: Sendable {
         let batchListener = BatchListener()
         let waits = WaitService(limit: settings.waitLimit)
         let endedSessions = EndedSessions()
+        let gate = GateWatch()
         let made: Result<Made, NodeError>
         do {
             made = try eventLoop.submit {
                 Result { () throws(NodeError) in
                     try Self.makeLoop(
                         settings, eventLoop, mailbox, logger, published, batchListener, waits,
-                        endedSessions)
+                        endedSessions, gate)
                 }
             }.wait()
         } catch {
@@ -67,6 +69,7 @@ package final class Node: Sendable {
         self.batchListener = batchListener
         self.waits = waits
         self.endedSessions = endedSessions
+        self.gate = gate
         waits.onRenewal { [weak self] in self?.touch($0) }
     }
 
@@ -78,7 +81,7 @@ package final class Node: Sendable {
         _ settings: NodeSettings, _ eventLoop: any EventLoop,
         _ mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, _ logger: Logger,
         _ published: StatusBox, _ batchListener: BatchListener, _ waits: WaitService,
-        _ endedSessions: EndedSessions
+        _ endedSessions: EndedSessions, _ gate: GateWatch
     ) throws(NodeError) -> Made {
         let now = Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
         let disk = PosixDisk()
@@ -121,9 +124,8 @@ package final class Node: Sendable {
             dataDirectory: settings.directory.dataDirectory, on: disk, logger: logger)
         let loop = NodeLoop(
             eventLoop: eventLoop, settings: settings, storage: storage, waits: waits,
-            endedSessions: endedSessions, desk: desk, digests: digests, initialHold: opened.hold,
-            mailbox: mailbox,
-            logger: logger,
+            endedSessions: endedSessions, gate: gate, desk: desk, digests: digests,
+            initialHold: opened.hold, mailbox: mailbox, logger: logger,
             batchEnded: { batchListener.batchEnded() },
             publish: { published.set($0) })
         inbox.bind(NIOLoopBound(loop, eventLoop: eventLoop))
@@ -135,6 +137,7 @@ package final class Node: Sendable {
             random: SystemRandomNumberGenerator(), clock: currentTimeMillis(),
             exactAfter: opened.exactAfter)
         loop.replica = replica
+        replica.served.read { gate.look(at: $0) }
         loop.publishStatus(now)
         return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served, history, desk, digests)
     }
@@ -178,6 +181,9 @@ package final class Node: Sendable {
     // MARK: State
 
     package var status: NodeStatus { published.get() }
+
+    /// Odd while the ensemble is being restored, as of the served state; another number each time.
+    package var restoreGeneration: Int { gate.generation }
 
     /// Cheaper than the whole status: no lock, nothing copied.
     package var standing: NodeStanding { published.standing }
@@ -293,6 +299,44 @@ package final class Node: Sendable {
             ) { complete(session, $0) }
         }
     }
+
+    /// Writes a snapshot of this moment's state, while writes go on.
+    package func takeSnapshot(complete: @escaping SnapshotCompletion) {
+        post { loop in
+            guard let replica = loop.replica, !loop.isStopping, loop.hasServed else {
+                return complete(.unavailable)
+            }
+            guard loop.storage.whenSaved(complete) else { return complete(.busy) }
+            replica.requestSnapshot()
+        }
+    }
+
+    /// Writes a snapshot of this moment's state, while writes go on; after one that is being
+    /// written now.
+    ///
+    /// - Returns: Its zxid.
+    /// - Throws: One line that says why there is none.
+    package func takeSnapshot() async throws(NodeError) -> Zxid {
+        while true {
+            let outcome = await withCheckedContinuation { continuation in
+                takeSnapshot { continuation.resume(returning: $0) }
+            }
+            switch outcome {
+            case .saved(let zxid): return zxid
+            case .unavailable: throw NodeError("the node serves no state yet, or is stopping")
+            case .failed(let reason): throw NodeError(reason)
+            case .busy: break
+            }
+            do {
+                try await Task.sleep(for: .seconds(1))
+            } catch {
+                throw NodeError("the node is stopping")
+            }
+        }
+    }
+
+    /// Milliseconds since 1970.
+    package static var wallClock: Int64 { currentTimeMillis() }
 
     /// How a session ended, if this node still knows.
     package func end(of session: SessionID) -> SessionEnd? { endedSessions[session] }

@@ -116,6 +116,12 @@ extension Replica {
         reads.applied(through: served.read { $0.lastApplied })
     }
 
+    /// Has a snapshot written as soon as this node's own disk holds all of the served state.
+    package func requestSnapshot() {
+        sinceSnapshot = max(sinceSnapshot, snapshotDue)
+        snapshotIfDue()
+    }
+
     /// Snapshots stay at or below what this node's own disk holds.
     private func snapshotIfDue() {
         guard sinceSnapshot >= snapshotDue,

@@ -131,8 +131,6 @@ class TestNotBuiltYet:
             ("POST", "/v1/cluster/leadership"),
             ("GET", "/v1/history?path=/"),
             ("POST", "/v1/rollbacks"),
-            ("GET", "/v1/snapshots"),
-            ("POST", "/v1/restore"),
             ("GET", "/v1/outcomes/key"),
             ("GET", "/commands/mntr"),
         ],
