@@ -20,7 +20,7 @@ final class RequestMetrics: Sendable {
         "none", "znodes", "children", "acl", "transactions", "reads", "sessions", "session",
         "keepalive", "cluster", "node", "metrics", "livez", "readyz", "openapi", "problems",
         "events", "watchers", "locks", "elections",
-        "peer-history",
+        "peer-history", "history", "rollbacks",
     ]
     static let methods = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "other"]
     static let statuses =
@@ -159,6 +159,8 @@ extension Route {
         case .contention(.lock, _): 18
         case .contention(.election, _): 19
         case .peerHistory: 20
+        case .history: 21
+        case .rollbacks: 22
         }
     }
 }

@@ -13,6 +13,8 @@ package enum Route: Equatable, Sendable {
     case sessionKeepalive(SessionID)
     case contention(ContentionKind, ZnodePath)
     case events
+    case history
+    case rollbacks
     case watchers
     /// What members give each other of their histories.
     case peerHistory
@@ -32,12 +34,11 @@ extension Route {
         case .znode: [.get, .put, .post, .delete]
         case .contention: [.get, .post, .delete]
         case .acl: [.get, .put]
-        case .transactions, .reads, .sessionKeepalive: [.post]
+        case .transactions, .reads, .rollbacks, .sessionKeepalive: [.post]
         case .sessions: [.get, .post]
         case .session: [.get, .delete]
-        case .children, .events, .watchers, .peerHistory, .cluster, .node, .metrics, .livez,
-            .readyz, .openapi,
-            .problem:
+        case .children, .events, .history, .watchers, .peerHistory, .cluster, .node, .metrics,
+            .livez, .readyz, .openapi, .problem:
             [.get]
         }
     }
@@ -60,11 +61,11 @@ extension Route {
     func parameters(of method: HTTPMethod) -> (known: [String], unbuilt: [String]) {
         switch (self, method) {
         case (.znode, .get), (.znode, .head):
-            (["raw", "encoding", "consistency", "wait", "until"], ["at"])
+            (["raw", "encoding", "consistency", "wait", "until", "at"], [])
         case (.znode, .put): (["parents", "mode", "ttl", "version"], [])
         case (.znode, .post): (["name", "sequential", "parents", "mode", "ttl"], [])
         case (.znode, .delete): (["recursive", "atomic", "version"], [])
-        case (.children, _): (["limit", "cursor", "include", "consistency", "wait"], [])
+        case (.children, _): (["limit", "cursor", "include", "consistency", "wait", "at"], [])
         case (.acl, .put): (["version"], [])
         case (.acl, _): (["consistency", "wait"], [])
         case (.reads, _): (["consistency"], [])
@@ -72,6 +73,7 @@ extension Route {
         case (.contention, .post): (["wait"], [])
         case (.cluster, _): (["wait"], [])
         case (.events, _): (["path", "scope", "types", "since", "limit", "include", "wait"], [])
+        case (.history, _): (["path", "scope", "since", "limit", "cursor"], [])
         case (.peerHistory, _): (["after", "through"], [])
         case (.livez, _), (.readyz, _): (["verbose"], [])
         default: ([], [])

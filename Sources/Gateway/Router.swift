@@ -42,8 +42,7 @@ package struct RoutedRequest: Sendable {
 
     /// What the contract has below `/v1` and this version lacks.
     private static let unbuilt = [
-        "tree", "outcomes", "recovery", "history",
-        "rollbacks", "snapshots", "restore",
+        "tree", "outcomes", "recovery", "snapshots", "restore",
     ]
 
     private static func route(_ head: HTTPRequestHead) throws(Problem) -> Route {
@@ -92,6 +91,8 @@ package struct RoutedRequest: Sendable {
         case "reads" where rest.isEmpty: return .reads
         case "cluster" where rest.isEmpty: return .cluster
         case "events" where rest.isEmpty: return .events
+        case "history" where rest.isEmpty: return .history
+        case "rollbacks" where rest.isEmpty: return .rollbacks
         case "watchers" where rest.isEmpty: return .watchers
         case "peer" where rest.elementsEqual("/history".utf8): return .peerHistory
         case "node" where rest.isEmpty: return .node
