@@ -4612,6 +4612,7 @@ enum OpenAPIDocument {
      "failed-dependency",
      "session-expired",
      "zxid-diverged",
+     "history-gone",
      "cursor-expired",
      "cursor-diverged",
      "precondition-failed",
