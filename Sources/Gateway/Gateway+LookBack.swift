@@ -20,12 +20,13 @@ extension Gateway {
     /// - Parameters:
     ///   - point: The moment; a transaction that is still to come is waited for.
     ///   - call: Is held meanwhile.
+    ///   - attempts: How often this is tried while holes are closed.
     ///   - present: Takes what is needed of the served tree, on the node's thread: nothing is
     ///     applied before it returns.
     ///   - past: Looks back, on the history's thread.
     ///   - answer: Makes the answer of what it found; nil holds the request.
     func lookBack<Present: Sendable, Answer: Sendable>(
-        to point: Point, _ call: Call,
+        to point: Point, _ call: Call, attempts: Int = 3,
         present: @escaping @Sendable () -> Present,
         past:
             @escaping @Sendable (HistoryReader, Occurrence<Present>) throws(HistoryGone) -> Answer,
@@ -53,10 +54,13 @@ extension Gateway {
                     switch result {
                     case .success(let found):
                         self.complete(call) { () throws(Problem) in try answer(found) }
+                    case .failure where attempts == 0:
+                        self.complete(call) { () throws(Problem) in throw self.historyGone() }
                     case .failure(let gone):
                         self.whenReachedBack(to: point, gone, call) {
                             self.lookBack(
-                                to: point, call, present: present, past: past, answer: answer)
+                                to: point, call, attempts: attempts - 1, present: present,
+                                past: past, answer: answer)
                         }
                     }
                 }

@@ -288,6 +288,8 @@ package final class HistoryFiles {
         // The newest first: after a crash what is there has no hole.
         for segment in fetched.reversed() {
             let own = HistorySegment(base: segment.base, in: folder)
+            // Of a file that had the name before.
+            try disk.removeIfPresent(own.indexPath)
             try disk.rename(segment.path, to: own.path)
             adopted.insert(own, at: 0)
         }

@@ -138,6 +138,50 @@ def test_a_rollback_under_load_leads_to_the_recorded_state(make_ensemble):
             assert each.metric("aviary_digest_mismatches_total") == 0
 
 
+def test_a_rollback_among_writers_is_exact_or_does_not_happen(make_ensemble):
+    """Whatever is written inside meanwhile, the state of its own zxid is the recorded one."""
+    ensemble = make_ensemble()
+    member = ensemble.followers()[0]
+    with member.client() as client:
+        moment = build(client)
+        recorded = content(walk(client, "/app"))
+        writing = threading.Event()
+        writing.set()
+
+        def write_inside(number):
+            generator = random.Random(number)
+            with ensemble[number].client() as other:
+                while writing.is_set():
+                    path = f"/app/g{generator.randrange(4)}/m{generator.randrange(3)}"
+                    other.put(znode(path, parents=True), b"meanwhile").expect(200, 201, 409)
+                    # Long enough for one that is quick.
+                    writing_pause.wait(generator.random() * 0.1)
+
+        writing_pause = threading.Event()
+        threads = [threading.Thread(target=write_inside, args=(n,)) for n in (1, 2)]
+        for thread in threads:
+            thread.start()
+        refused, done = 0, []
+        try:
+            for _ in range(2_000):
+                etag = dry_run(client, moment).etag
+                answer = rollback(client, moment, etag=etag).expect(200, 409, 412)
+                if answer.status == 200:
+                    done.append(answer.json["zxid"])
+                else:
+                    refused += 1
+                if refused > 20 and len(done) > 20:
+                    break
+        finally:
+            writing.clear()
+            writing_pause.set()
+            for thread in threads:
+                thread.join(30)
+        assert refused and done
+        for zxid in done:
+            assert content(walk(client, "/app", at=zxid)) == recorded
+
+
 def test_everybody_tells_the_same_past_also_after_a_restart(make_ensemble):
     ensemble = make_ensemble(settings={"snapCount": 60})
     generator = random.Random(2)
