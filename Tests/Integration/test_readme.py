@@ -13,7 +13,7 @@ from harness.ports import free_port
 from harness.processes import Process
 from harness.waiting import eventually
 
-README, WAITING = "README.md", "docs/waiting.md"
+README, WAITING, HISTORY = "README.md", "docs/waiting.md", "docs/history.md"
 SECTION = "Waiting and events"
 
 
@@ -96,6 +96,11 @@ def test_the_lock(make_ensemble, tmp_path):
 def test_the_page_about_waiting(make_ensemble, tmp_path):
     ensemble = make_ensemble().wait_sessions()
     documents.run(ensemble, documents.blocks(WAITING, language="console"), tmp_path)
+
+
+def test_the_page_about_history(make_ensemble, tmp_path):
+    ensemble = make_ensemble().wait_sessions()
+    documents.run(ensemble, documents.blocks(HISTORY, language="console"), tmp_path)
 
 
 @pytest.mark.parametrize("shell", ["bash", "sh"])
