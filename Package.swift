@@ -95,8 +95,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Jute", "Zab", "ZnodeTree", "Replica", "Waits", "History", "Node", "PeerHTTP",
-                "HTTPServer", crypto,
+                "Jute", "Zab", "ZnodeTree", "Replica", "Waits", "Storage", "History", "Node",
+                "PeerHTTP", "HTTPServer", crypto,
             ],
             swiftSettings: strict),
         // zoo.cfg, environment and flags as one validated value.

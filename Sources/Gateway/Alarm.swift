@@ -1,15 +1,22 @@
 import Node
 import Replica
+import Zab
 
 /// What an operator has to look at.
 enum Alarm: String, Sendable {
     /// A transaction led elsewhere than the leader, or the log, had said.
     case digestMismatch = "digest-mismatch"
     case diskLow = "disk-low"
+    /// It takes no part until a person has decided.
+    case held
+    /// A server of the configuration has another ensemble's data.
+    case stranger
 
     static func current(_ status: NodeStatus, _ disk: DiskSpace?) -> [Alarm] {
         var alarms: [Alarm] = []
         if status.counters.digestMismatches > 0 { alarms.append(.digestMismatch) }
+        if status.protocolStatus.hold != nil { alarms.append(.held) }
+        if !status.strangers.isEmpty { alarms.append(.stranger) }
         if disk?.isLow == true { alarms.append(.diskLow) }
         return alarms
     }

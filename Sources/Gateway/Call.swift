@@ -9,7 +9,7 @@ struct Call: Sendable {
     let query: Query
     let requestID: RequestID
     /// What ACLs are compared with: `super` is among them for an administrator.
-    let credentials: Credentials
+    var credentials: Credentials
     /// From a genuine `Aviary-Session`.
     let session: SessionID?
     /// The lock that must be held for a write to be applied.
@@ -24,6 +24,14 @@ struct Call: Sendable {
     /// As whom the replica is asked to write.
     var caller: Caller {
         Caller(identities: identities, session: session, fence: fence?.path)
+    }
+
+    /// With ZooKeeper's `super`, for one who has been found to be an administrator, by a token or
+    /// without.
+    var asAdministrator: Call {
+        var call = self
+        call.credentials.identities.append(Identity(scheme: "super", id: ""))
+        return call
     }
 
     /// Refuses conditions where none is understood: to ignore one is to lose an update.

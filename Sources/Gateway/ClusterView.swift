@@ -13,6 +13,8 @@ struct ClusterView: Equatable, Sendable {
     var alarms: [String]
     /// This node has every event behind it.
     var historyFloor = Zxid.zero
+    /// How the node that was asked stands.
+    var recovery: RecoveryView
 
     /// Whether there is a leader with a quorum: a leader without one steps down.
     var isHealthy: Bool { leader != nil }
@@ -41,7 +43,7 @@ struct ClusterView: Equatable, Sendable {
 
     /// Weak: over what a change of would interest somebody who waits, not over every zxid.
     var tag: EntityTag {
-        var text = "\(id ?? "")|\(epoch)|\(leader ?? -1)|\(isHealthy)|\(alarms)"
+        var text = "\(id ?? "")|\(epoch)|\(leader ?? -1)|\(isHealthy)|\(alarms)|\(recovery)"
         for member in members {
             text += "|\(member.id) \(member.role) \(member.phase ?? "") \(member.alarms)"
         }
@@ -82,7 +84,7 @@ struct ClusterView: Equatable, Sendable {
             for alarm in alarms { json.string(alarm) }
         }
         json.key("recovery")
-        json.null()
+        json.recovery(recovery)
         json.endObject()
     }
 }

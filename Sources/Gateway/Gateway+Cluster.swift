@@ -1,4 +1,3 @@
-internal import Crypto
 import HTTPServer
 import History
 import Jute
@@ -79,20 +78,11 @@ extension Gateway {
             : members.first { $0.role == "leader" && $0.phase == "broadcast" }?.id
         let alarms = Set(members.flatMap(\.alarms)).sorted()
         var view = ClusterView(
-            id: options.clusterID ?? ensembleName(), epoch: status.protocolStatus.epoch,
-            leader: leader, zxid: zxid, members: members, quorum: options.quorum, alarms: alarms)
+            id: options.clusterID ?? node.served.lineage?.name, epoch: status.protocolStatus.epoch,
+            leader: leader, zxid: zxid, members: members, quorum: options.quorum, alarms: alarms,
+            recovery: recoveryView())
         view.historyFloor = node.history.floor
         return view
-    }
-
-    /// The same on every member, and different for every ensemble, without a word of configuration.
-    func ensembleName() -> String? {
-        guard let key = node.served.read({ $0.data(of: "/aviary/secret") ?? nil }) else {
-            return nil
-        }
-        let code = HMAC<SHA256>.authenticationCode(
-            for: Array("aviary ensemble".utf8), using: SymmetricKey(data: key))
-        return code.prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     /// What the members publish of themselves.
@@ -137,7 +127,11 @@ extension Gateway {
             await self?.completeHistory()
             return self != nil
         }
-        let known = LastKnown()
+        flagWatch.start(pause: .seconds(1)) { [weak self] in
+            await self?.lookForFlags()
+            return self != nil
+        }
+        let known = lastKnown
         peers.start(
             addresses: { [weak self] in
                 self.map { known.merge($0.memberAddresses()) } ?? [:]
@@ -150,6 +144,7 @@ extension Gateway {
     package func stop() async {
         await clusterWatch.stop()
         await historyCompletion.stop()
+        await flagWatch.stop()
         await peers.stop()
     }
 }

@@ -99,9 +99,9 @@ extension Gateway {
                 throw Problem(
                     .badParameter, "since is a cursor, a zxid, now or oldest.")
             }
-            guard cursor.history == 0 || historyName == 0 || cursor.history == historyName else {
-                throw Problem(.cursorDiverged)
-            }
+            guard cursor.history == 0 || historyName == 0 || cursor.history == historyName,
+                node.served.lineage?.has(cursor.zxid) != false
+            else { throw Problem(.cursorDiverged) }
             cursor.history = historyName
             return cursor
         }
@@ -109,7 +109,7 @@ extension Gateway {
 
     /// Names the ensemble's history in cursors; 0 while it has no name.
     var historyName: UInt32 {
-        ensembleName().flatMap { UInt32($0.prefix(8), radix: 16) } ?? 0
+        node.served.lineage.map { UInt32($0.history >> 32) } ?? 0
     }
 
     /// Goes on once this node has applied what the cursor has seen on another.

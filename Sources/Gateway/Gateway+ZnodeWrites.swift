@@ -6,7 +6,15 @@ import ZnodeTree
 extension Gateway {
     /// `PUT /v1/znodes/{path}`.
     func putZnode(_ path: ZnodePath, _ call: Call) throws(Problem) -> HTTPResponse? {
+        if SystemPath.isFlag(path) {
+            try admin.check(call.credentials)
+            return try put(path, call.asAdministrator)
+        }
         try SystemPath.checkWritable(path)
+        return try put(path, call)
+    }
+
+    private func put(_ path: ZnodePath, _ call: Call) throws(Problem) -> HTTPResponse? {
         let condition = try WriteCondition(headers: call.headers, query: call.query)
         let body = try ZnodeBody(call.request)
         let creation = try creation(call, body)

@@ -18,6 +18,10 @@ package final class Gateway: HTTPHandler {
     let peers: PeerPoller
     let clusterWatch: ClusterWatch
     let historyCompletion = PeriodicTask()
+    let flagWatch = PeriodicTask()
+    let flagRefusals = Once()
+    let documents = ReportDocuments()
+    let lastKnown = LastKnown()
     let startedAt = ContinuousClock.now
     private let gate: BrowserGate
     private let crossOrigin: CrossOrigin
@@ -199,6 +203,13 @@ package final class Gateway: HTTPHandler {
         case (.rollbacks, _): return try rollBack(call)
         case (.watchers, _): return try readWatchers(call)
         case (.peerHistory, _): return try exportHistory(call)
+        case (.recovery, _): return try readRecovery(call)
+        case (.recoveryReport, _): return try readReport(call)
+        case (.recoveryFlag, .delete): return try lowerFlag(call)
+        case (.recoveryFlag, _): return try raiseFlag(call)
+        case (.detached, _): return try listDetached(call)
+        case (.detachment(let number), _): return try deleteDetached(number, call)
+        case (.detachmentRestoration(let number), _): return try restoreDetached(number, call)
         case (.node, _): return readNode(call)
         case (.metrics, _): return readMetrics(call)
         case (.livez, _): return try live(call)

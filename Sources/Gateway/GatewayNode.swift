@@ -12,6 +12,8 @@ package protocol GatewayNode: AnyObject, Sendable {
     var served: ServedTree { get }
     /// What every transaction changed.
     var history: ChangeHistory { get }
+    /// Where repairs are decided on.
+    var recovery: RecoveryDesk { get }
     /// Everybody who waits for a change.
     var waits: WaitService { get }
     var standing: NodeStanding { get }

@@ -56,6 +56,10 @@ enum OpenAPIDocument {
   {
    "name": "cluster",
    "description": "The ensemble, this node, health and metrics."
+  },
+  {
+   "name": "recovery",
+   "description": "What a node has repaired, what it asks a person, and what it has set aside."
   }
  ],
  "paths": {
@@ -1665,6 +1669,374 @@ enum OpenAPIDocument {
     }
    }
   },
+  "/v1/recovery": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/requestID"
+    }
+   ],
+   "get": {
+    "tags": [
+     "recovery"
+    ],
+    "operationId": "getRecovery",
+    "summary": "How this node stands with the ensemble, for administrators; also without a quorum.",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "The state, and the digest of the report if a person has to decide.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/RecoveryStatus"
+        }
+       }
+      }
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
+  "/v1/recovery/report": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/requestID"
+    }
+   ],
+   "get": {
+    "tags": [
+     "recovery"
+    ],
+    "operationId": "getRecoveryReport",
+    "summary": "What this node would lose if it took over the quorum's state; only while it is held.",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "parameters": [
+     {
+      "name": "limit",
+      "in": "query",
+      "schema": {
+       "type": "integer",
+       "minimum": 1,
+       "maximum": 10000,
+       "default": 1000
+      }
+     },
+     {
+      "name": "cursor",
+      "in": "query",
+      "description": "The `next` of the page before.",
+      "schema": {
+       "type": "string"
+      }
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "A page of the report.",
+      "headers": {
+       "ETag": {
+        "description": "The digest of the whole report, which a flag has to name.",
+        "schema": {
+         "type": "string"
+        }
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/RecoveryReport"
+        }
+       }
+      }
+     },
+     "304": {
+      "description": "The report is still the one that `If-None-Match` names."
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "412": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
+  "/v1/recovery/flag": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/requestID"
+    }
+   ],
+   "put": {
+    "tags": [
+     "recovery"
+    ],
+    "operationId": "raiseRecoveryFlag",
+    "summary": "Decides for a held node: what it has is set aside, and it takes over the quorum's state. Good once, for the report that `If-Match` names.",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "parameters": [
+     {
+      "name": "If-Match",
+      "in": "header",
+      "required": true,
+      "description": "The `ETag` of the report.",
+      "schema": {
+       "type": "string"
+      }
+     }
+    ],
+    "requestBody": {
+     "required": true,
+     "content": {
+      "application/json": {
+       "schema": {
+        "type": "object",
+        "required": [
+         "action"
+        ],
+        "additionalProperties": false,
+        "properties": {
+         "action": {
+          "type": "string",
+          "enum": [
+           "adopt-quorum"
+          ]
+         },
+         "reason": {
+          "type": "string",
+          "description": "For the audit."
+         }
+        }
+       }
+      }
+     }
+    },
+    "responses": {
+     "202": {
+      "description": "The node starts anew and obeys.",
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/RecoveryOrder"
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "409": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "412": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "428": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   },
+   "delete": {
+    "tags": [
+     "recovery"
+    ],
+    "operationId": "lowerRecoveryFlag",
+    "summary": "Disarms a flag that lies as a file and was not seen yet.",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "responses": {
+     "204": {
+      "description": "There is none."
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
+  "/v1/recovery/detached": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/requestID"
+    }
+   ],
+   "get": {
+    "tags": [
+     "recovery"
+    ],
+    "operationId": "listDetached",
+    "summary": "What repairs have set aside. It is never deleted by itself.",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "The oldest first.",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object",
+         "required": [
+          "detached"
+         ],
+         "properties": {
+          "detached": {
+           "type": "array",
+           "items": {
+            "$ref": "#/components/schemas/Detached"
+           }
+          }
+         }
+        }
+       }
+      }
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
+  "/v1/recovery/detached/{id}": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/requestID"
+    },
+    {
+     "$ref": "#/components/parameters/detachedID"
+    }
+   ],
+   "delete": {
+    "tags": [
+     "recovery"
+    ],
+    "operationId": "deleteDetached",
+    "summary": "Deletes for good what was set aside.",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "responses": {
+     "204": {
+      "description": "It is gone."
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
+  "/v1/recovery/detached/{id}/restore": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/requestID"
+    },
+    {
+     "$ref": "#/components/parameters/detachedID"
+    }
+   ],
+   "post": {
+    "tags": [
+     "recovery"
+    ],
+    "operationId": "restoreDetached",
+    "summary": "Puts a state that was set aside back in its place; the present one is set aside instead. The node counts for nothing until a leader has brought it in line.",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "responses": {
+     "202": {
+      "description": "The node starts anew and obeys.",
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/RecoveryOrder"
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "409": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
   "/v1/sessions": {
    "parameters": [
     {
@@ -2792,6 +3164,15 @@ enum OpenAPIDocument {
    }
   },
   "parameters": {
+   "detachedID": {
+    "name": "id",
+    "in": "path",
+    "required": true,
+    "schema": {
+     "type": "integer",
+     "minimum": 1
+    }
+   },
    "path": {
     "name": "path",
     "in": "path",
@@ -4251,7 +4632,275 @@ enum OpenAPIDocument {
       }
      },
      "recovery": {
-      "type": "null"
+      "$ref": "#/components/schemas/RecoveryState"
+     }
+    }
+   },
+   "RecoveryState": {
+    "description": "How the node that was asked stands with the ensemble.",
+    "type": "object",
+    "required": [
+     "state",
+     "cause",
+     "report"
+    ],
+    "properties": {
+     "state": {
+      "description": "`repairing`: it is being brought in line. `held`: it takes no part until a person decides. `stranded`: it has had no quorum for a while.",
+      "type": "string",
+      "enum": [
+       "healthy",
+       "repairing",
+       "held",
+       "stranded"
+      ]
+     },
+     "cause": {
+      "type": [
+       "string",
+       "null"
+      ],
+      "examples": [
+       "too-different"
+      ]
+     },
+     "report": {
+      "description": "The digest of the report that a flag has to name.",
+      "type": [
+       "string",
+       "null"
+      ]
+     }
+    }
+   },
+   "RecoveryStatus": {
+    "allOf": [
+     {
+      "$ref": "#/components/schemas/RecoveryState"
+     },
+     {
+      "type": "object",
+      "required": [
+       "progress",
+       "thresholds"
+      ],
+      "properties": {
+       "progress": {
+        "type": "null"
+       },
+       "thresholds": {
+        "type": "object",
+        "required": [
+         "maxDifferingRatio",
+         "maxDifferingNodes",
+         "maxTruncatedTransactions"
+        ],
+        "properties": {
+         "maxDifferingRatio": {
+          "type": "number"
+         },
+         "maxDifferingNodes": {
+          "type": "integer"
+         },
+         "maxTruncatedTransactions": {
+          "type": "integer"
+         }
+        }
+       }
+      }
+     }
+    ]
+   },
+   "RecoveryReport": {
+    "type": "object",
+    "required": [
+     "node",
+     "digest",
+     "cause",
+     "detail",
+     "mine",
+     "theirs",
+     "compared",
+     "missing",
+     "extra",
+     "conflicting",
+     "bytes",
+     "ratio",
+     "droppedTransactions",
+     "entries",
+     "next"
+    ],
+    "properties": {
+     "node": {
+      "type": "integer"
+     },
+     "digest": {
+      "type": "string",
+      "pattern": "^[0-9a-f]{64}$"
+     },
+     "cause": {
+      "type": "string",
+      "enum": [
+       "other-ensemble",
+       "other-name",
+       "too-different"
+      ]
+     },
+     "detail": {
+      "type": "string"
+     },
+     "mine": {
+      "description": "Up to where this node's state goes.",
+      "type": [
+       "string",
+       "null"
+      ]
+     },
+     "theirs": {
+      "description": "Up to where the quorum's state went when the two were compared.",
+      "type": [
+       "string",
+       "null"
+      ]
+     },
+     "compared": {
+      "type": "integer",
+      "description": "Znodes of this node that were compared."
+     },
+     "missing": {
+      "type": "integer",
+      "description": "Only the quorum has them. They do not count."
+     },
+     "extra": {
+      "type": "integer",
+      "description": "The quorum's history never had them."
+     },
+     "conflicting": {
+      "type": "integer",
+      "description": "In states that no one history can have."
+     },
+     "bytes": {
+      "type": "integer",
+      "description": "Of data in what is extra or conflicting."
+     },
+     "ratio": {
+      "type": "number",
+      "description": "Extra and conflicting ones of all compared."
+     },
+     "droppedTransactions": {
+      "type": "integer",
+      "description": "Transactions in its log that the quorum does not have."
+     },
+     "entries": {
+      "type": "array",
+      "items": {
+       "type": "object",
+       "required": [
+        "kind",
+        "path",
+        "mine",
+        "theirs"
+       ],
+       "properties": {
+        "kind": {
+         "type": "string",
+         "enum": [
+          "missing",
+          "extra",
+          "conflicting"
+         ]
+        },
+        "path": {
+         "type": "string"
+        },
+        "mine": {
+         "type": [
+          "string",
+          "null"
+         ],
+         "description": "The mzxid here."
+        },
+        "theirs": {
+         "type": [
+          "string",
+          "null"
+         ],
+         "description": "The mzxid in the quorum's state."
+        }
+       }
+      }
+     },
+     "next": {
+      "type": [
+       "string",
+       "null"
+      ]
+     }
+    }
+   },
+   "RecoveryOrder": {
+    "type": "object",
+    "required": [
+     "state"
+    ],
+    "properties": {
+     "state": {
+      "type": "string",
+      "enum": [
+       "repairing"
+      ]
+     },
+     "action": {
+      "type": "string"
+     },
+     "report": {
+      "type": "string"
+     },
+     "detached": {
+      "type": "integer"
+     }
+    }
+   },
+   "Detached": {
+    "type": "object",
+    "required": [
+     "id",
+     "time",
+     "cause",
+     "bytes",
+     "files"
+    ],
+    "properties": {
+     "id": {
+      "type": "integer"
+     },
+     "time": {
+      "type": "integer",
+      "description": "Milliseconds since 1970."
+     },
+     "cause": {
+      "type": [
+       "string",
+       "null"
+      ],
+      "enum": [
+       "damaged-snapshot",
+       "damaged-log",
+       "truncation",
+       "received-state",
+       "adopted-quorum",
+       "restored-state",
+       null
+      ]
+     },
+     "bytes": {
+      "type": "integer"
+     },
+     "files": {
+      "type": "array",
+      "items": {
+       "type": "string"
+      }
      }
     }
    },
@@ -4608,6 +5257,9 @@ enum OpenAPIDocument {
      "mode-mismatch",
      "contended",
      "held",
+     "not-held",
+     "no-report",
+     "no-detachment",
      "fence-lost",
      "failed-dependency",
      "session-expired",

@@ -21,6 +21,9 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case modeMismatch = "mode-mismatch"
     case contended
     case held
+    case notHeld = "not-held"
+    case noReport = "no-report"
+    case noDetachment = "no-detachment"
     case fenceLost = "fence-lost"
     case failedDependency = "failed-dependency"
     case sessionExpired = "session-expired"
@@ -151,6 +154,18 @@ extension ProblemCode {
                 status: 409, title: "Held by somebody else",
                 explanation: "The lock is held, and the request was not to queue for it.",
                 isRetryable: true)
+        case .notHeld:
+            Entry(
+                status: 409, title: "Node is not held",
+                explanation: "The node does not wait for a decision, so there is nothing to force.")
+        case .noReport:
+            Entry(
+                status: 404, title: "No report",
+                explanation: "The node is not held, so there is nothing to report.")
+        case .noDetachment:
+            Entry(
+                status: 404, title: "Nothing set aside",
+                explanation: "Nothing is set aside under this number.")
         case .fenceLost:
             Entry(
                 status: 412, title: "Lock not held",

@@ -19,6 +19,14 @@ enum SystemPath {
         return false
     }
 
+    /// Whether this is where a node's flag is raised.
+    static func isFlag(_ path: ZnodePath) -> Bool {
+        let parts = path.bytes.split(separator: UInt8(ascii: "/"))
+        return parts.count == 4 && parts[0].elementsEqual("aviary".utf8)
+            && parts[1].elementsEqual("recovery".utf8) && parts[3].elementsEqual("force".utf8)
+            && PeerID(String(decoding: parts[2], as: UTF8.self)) != nil
+    }
+
     /// - Throws: `forbidden` for what clients do not write: `/aviary`, `/zookeeper` and what is
     ///   below them, except for quotas, which are set by writing.
     static func checkWritable(_ path: ZnodePath) throws(Problem) {

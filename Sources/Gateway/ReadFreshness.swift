@@ -12,11 +12,15 @@ extension Gateway {
     ///   - read: Answers from the served tree, or holds the request and returns nil; on the HTTP
     ///     thread if nothing has to be waited for, otherwise on the node's.
     /// - Returns: The answer, or nil if it comes later.
-    /// - Throws: `electing` before the first synchronization after a start, and what `read` does.
+    /// - Throws: `electing` before the first synchronization after a start, `zxid-diverged` for a
+    ///   zxid that a recovery has given up, and what `read` does.
     func whenFresh(
         _ call: Call, _ read: @escaping @Sendable () throws(Problem) -> HTTPResponse?
     ) throws(Problem) -> HTTPResponse? {
         let wanted = try ReadOptions(headers: call.headers, query: call.query)
+        if let minimum = wanted.minimum, node.served.lineage?.has(minimum) == false {
+            throw Problem(.zxidDiverged)
+        }
         switch wanted.consistency {
         case .linearizable:
             node.linearize(timeout: options.requestTimeout) { outcome in

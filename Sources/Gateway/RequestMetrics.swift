@@ -20,7 +20,7 @@ final class RequestMetrics: Sendable {
         "none", "znodes", "children", "acl", "transactions", "reads", "sessions", "session",
         "keepalive", "cluster", "node", "metrics", "livez", "readyz", "openapi", "problems",
         "events", "watchers", "locks", "elections",
-        "peer-history", "history", "rollbacks",
+        "peer-history", "recovery", "detached", "history", "rollbacks",
     ]
     static let methods = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "other"]
     static let statuses =
@@ -159,8 +159,10 @@ extension Route {
         case .contention(.lock, _): 18
         case .contention(.election, _): 19
         case .peerHistory: 20
-        case .history: 21
-        case .rollbacks: 22
+        case .recovery, .recoveryReport, .recoveryFlag: 21
+        case .detached, .detachment, .detachmentRestoration: 22
+        case .history: 23
+        case .rollbacks: 24
         }
     }
 }

@@ -19,6 +19,13 @@ package enum Route: Equatable, Sendable {
     /// What members give each other of their histories.
     case peerHistory
     case cluster
+    case recovery
+    case recoveryReport
+    case recoveryFlag
+    /// What was set aside.
+    case detached
+    case detachment(Int)
+    case detachmentRestoration(Int)
     case node
     case metrics
     case livez
@@ -37,6 +44,10 @@ extension Route {
         case .transactions, .reads, .rollbacks, .sessionKeepalive: [.post]
         case .sessions: [.get, .post]
         case .session: [.get, .delete]
+        case .recoveryFlag: [.put, .delete]
+        case .detachment: [.delete]
+        case .detachmentRestoration: [.post]
+        case .recovery, .recoveryReport, .detached: [.get]
         case .children, .events, .history, .watchers, .peerHistory, .cluster, .node, .metrics,
             .livez, .readyz, .openapi, .problem:
             [.get]
@@ -74,6 +85,7 @@ extension Route {
         case (.cluster, _): (["wait"], [])
         case (.events, _): (["path", "scope", "types", "since", "limit", "include", "wait"], [])
         case (.history, _): (["path", "scope", "since", "limit", "cursor"], [])
+        case (.recoveryReport, _): (["limit", "cursor"], [])
         case (.peerHistory, _): (["after", "through"], [])
         case (.livez, _), (.readyz, _): (["verbose"], [])
         default: ([], [])

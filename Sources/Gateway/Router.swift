@@ -42,7 +42,7 @@ package struct RoutedRequest: Sendable {
 
     /// What the contract has below `/v1` and this version lacks.
     private static let unbuilt = [
-        "tree", "outcomes", "recovery", "snapshots", "restore",
+        "tree", "outcomes", "snapshots", "restore",
     ]
 
     private static func route(_ head: HTTPRequestHead) throws(Problem) -> Route {
@@ -75,6 +75,7 @@ package struct RoutedRequest: Sendable {
         case "locks": return .contention(.lock, try ZnodePath(percentEncoded: rest))
         case "elections": return .contention(.election, try ZnodePath(percentEncoded: rest))
         case "sessions": return try sessionRoute(rest)
+        case "recovery": return try recoveryRoute(rest)
         case _ where unbuilt.contains(name):
             throw Problem(.unimplemented, "/v1/\(name) is not built yet.")
         case "cluster" where !rest.isEmpty:
@@ -100,6 +101,26 @@ package struct RoutedRequest: Sendable {
         default: break
         }
         throw Problem(.noRoute)
+    }
+
+    private static func recoveryRoute(_ path: ArraySlice<UInt8>) throws(Problem) -> Route {
+        switch String(decoding: path, as: UTF8.self) {
+        case "": return .recovery
+        case "/report": return .recoveryReport
+        case "/flag": return .recoveryFlag
+        case "/detached": return .detached
+        default: break
+        }
+        guard let rest = path.rest(after: "/detached/") else { throw Problem(.noRoute) }
+        let parts = rest.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        guard let number = Int(String(decoding: parts[0], as: UTF8.self)), number > 0,
+            parts[0].first != UInt8(ascii: "+")
+        else { throw Problem(.noRoute) }
+        if parts.count == 1 { return .detachment(number) }
+        guard parts.count == 2, parts[1].elementsEqual("restore".utf8) else {
+            throw Problem(.noRoute)
+        }
+        return .detachmentRestoration(number)
     }
 
     private static func sessionRoute(_ path: ArraySlice<UInt8>) throws(Problem) -> Route {

@@ -1,3 +1,7 @@
+/// Names an ensemble for as long as it lives: zxids of different ensembles mean nothing to each
+/// other. Drawn at random when the ensemble is made.
+package typealias EnsembleID = UInt64
+
 /// What servers tell each other during an election.
 ///
 /// - Source: quorum protocol reference, section 3.1.
@@ -20,10 +24,12 @@ package struct Notification: Equatable, Sendable {
     package var peerEpoch: Epoch
     /// UTF-8 text of the sender's last committed configuration; nil from senders before 3.5.
     package var config: [UInt8]?
+    /// Whose history the sender has; nil for the original's servers and for those without one.
+    package var ensemble: EnsembleID?
 
     package init(
         state: State, leader: PeerID, zxid: Zxid, electionEpoch: Int64, peerEpoch: Epoch,
-        config: [UInt8]?
+        config: [UInt8]?, ensemble: EnsembleID? = nil
     ) {
         self.state = state
         self.leader = leader
@@ -31,7 +37,12 @@ package struct Notification: Equatable, Sendable {
         self.electionEpoch = electionEpoch
         self.peerEpoch = peerEpoch
         self.config = config
+        self.ensemble = ensemble
     }
+
+    /// Stands between the configuration and the ensemble's name. The original reads no further
+    /// than the configuration's length says.
+    private static let ensembleMark = Array("aviary 1".utf8)
 
     /// Reads one message without its length prefix.
     ///
@@ -54,12 +65,18 @@ package struct Notification: Equatable, Sendable {
         guard message.count >= 44, try reader.readInt() >= 2 else { return }
         let length = try reader.readInt()
         guard length >= 0, Int(length) <= reader.remaining else { throw .badLength(length) }
-        config = Array(reader.rest().prefix(Int(length)))
+        let rest = reader.rest()
+        config = Array(rest.prefix(Int(length)))
+        let trailer = rest.dropFirst(Int(length))
+        guard trailer.starts(with: Notification.ensembleMark) else { return }
+        var name = JuteReader(Array(trailer.dropFirst(Notification.ensembleMark.count)))
+        ensemble = EnsembleID(bitPattern: try name.readLong())
     }
 
-    /// The message without its length prefix, in the form of version 2.
+    /// The message without its length prefix, in the form of version 2; the ensemble's name goes
+    /// behind it.
     package var message: [UInt8] {
-        var writer = JuteWriter(reserving: 44 + (config?.count ?? 0))
+        var writer = JuteWriter(reserving: 60 + (config?.count ?? 0))
         writer.write(int: state.rawValue)
         writer.write(long: leader)
         writer.write(zxid: zxid)
@@ -67,6 +84,9 @@ package struct Notification: Equatable, Sendable {
         writer.write(long: peerEpoch)
         writer.write(int: 2)
         writer.write(buffer: config ?? [])
-        return writer.bytes
+        guard let ensemble else { return writer.bytes }
+        var trailer = JuteWriter(reserving: 8)
+        trailer.write(long: Int64(bitPattern: ensemble))
+        return writer.bytes + Notification.ensembleMark + trailer.bytes
     }
 }

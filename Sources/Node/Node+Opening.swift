@@ -16,6 +16,8 @@ package struct OpenedNode {
     /// Up to where the snapshot may hold parts of transactions: the original's are not of one
     /// moment.
     package var exactAfter: Zxid
+    /// Why it may not take part, if the data themselves say so.
+    package var hold: Hold?
     /// What the transactions changed, where one is kept.
     package var history: ChangeHistory?
 
@@ -153,6 +155,7 @@ extension OpenedNode {
                 isUnprovenEmpty ? .empty : .trusted
             }
         if directory.identity == nil { try directory.establish(identity) }
+        let hold = try hold(settings, directory)
         try directory.removeInitializeMarker()
         logger.info(
             "state at \(tree.lastApplied), log to \(state.lastLogged), \(tree.nodeCount) znodes")
@@ -162,9 +165,23 @@ extension OpenedNode {
                 history: History(
                     floor: floor, proposals: proposals, lastCommitted: tree.lastApplied),
                 acceptedEpoch: epochs.accepted, currentEpoch: epochs.current,
-                standing: standing, now: now),
+                standing: standing,
+                truncationLimit: settings.recovery.truncatedTransactions, now: now),
             tree: tree, directory: directory,
             log: TransactionLogBox(directory.openLog(after: state)), epochs: epochs,
-            exactAfter: exactAfter, history: history)
+            exactAfter: exactAfter, hold: hold, history: history)
+    }
+
+    /// Whose data it is, by the configuration: written down when first configured, and compared
+    /// ever after.
+    private static func hold(
+        _ settings: NodeSettings, _ directory: DataDirectory
+    ) throws(StorageError) -> Hold? {
+        guard let name = settings.clusterName else { return nil }
+        guard let known = try directory.clusterName() else {
+            try directory.setClusterName(name)
+            return nil
+        }
+        return known == name ? nil : .otherName
     }
 }

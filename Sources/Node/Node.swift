@@ -18,6 +18,8 @@ package final class Node: Sendable {
     package let history: ChangeHistory
     /// Everybody who waits for a change.
     package let waits: WaitService
+    /// Where repairs are decided on.
+    package let recovery: RecoveryDesk
     private let endedSessions: EndedSessions
     package let id: PeerID
     package let startedAt: Int64
@@ -46,7 +48,7 @@ package final class Node: Sendable {
         let batchListener = BatchListener()
         let waits = WaitService(limit: settings.waitLimit)
         let endedSessions = EndedSessions()
-        let made: Result<(NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory), NodeError>
+        let made: Result<Made, NodeError>
         do {
             made = try eventLoop.submit {
                 Result { () throws(NodeError) in
@@ -58,7 +60,7 @@ package final class Node: Sendable {
         } catch {
             throw NodeError("\(error)")
         }
-        (loop, served, history) = try made.get()
+        (loop, served, history, recovery) = try made.get()
         self.mailbox = mailbox
         self.published = published
         self.batchListener = batchListener
@@ -67,12 +69,16 @@ package final class Node: Sendable {
         waits.onRenewal { [weak self] in self?.touch($0) }
     }
 
+    private typealias Made = (
+        NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory, RecoveryDesk
+    )
+
     private static func makeLoop(
         _ settings: NodeSettings, _ eventLoop: any EventLoop,
         _ mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, _ logger: Logger,
         _ published: StatusBox, _ batchListener: BatchListener, _ waits: WaitService,
         _ endedSessions: EndedSessions
-    ) throws(NodeError) -> (NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory) {
+    ) throws(NodeError) -> Made {
         let now = Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
         let disk = PosixDisk()
         let folder = settings.directory.dataDirectory + "/" + ChangeHistory.folderName
@@ -102,14 +108,19 @@ package final class Node: Sendable {
         storage.onInstalled = { result in
             inbox.put { loop in
                 switch result {
-                case .success: loop.replica?.snapshotInstalled(now: loop.now)
+                case .success(.durable): loop.replica?.snapshotInstalled(now: loop.now)
+                case .success(.refused): loop.replica?.holdInstallation(now: loop.now)
                 case .failure(let error): loop.die("the state cannot be written: \(error)")
                 }
             }
         }
+        let desk = RecoveryDesk(
+            opened.directory, settings.recovery,
+            dataDirectory: settings.directory.dataDirectory, on: disk, logger: logger)
         let loop = NodeLoop(
             eventLoop: eventLoop, settings: settings, storage: storage, waits: waits,
-            endedSessions: endedSessions, mailbox: mailbox, logger: logger,
+            endedSessions: endedSessions, desk: desk, initialHold: opened.hold, mailbox: mailbox,
+            logger: logger,
             batchEnded: { batchListener.batchEnded() },
             publish: { published.set($0) })
         inbox.bind(NIOLoopBound(loop, eventLoop: eventLoop))
@@ -120,7 +131,7 @@ package final class Node: Sendable {
             exactAfter: opened.exactAfter)
         loop.replica = replica
         loop.publishStatus(now)
-        return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served, history)
+        return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served, history, desk)
     }
 
     // MARK: Life

@@ -164,8 +164,14 @@ extension NodeLoop: ReplicaEnvironment {
         waits.replacedState(through: zxid)
     }
 
-    func install(_ view: DataTree) {
-        storage.install(view)
+    func install(_ view: DataTree, droppingAtMost tail: [Zxid]) {
+        guard let mine = replica?.served.view() else { return }
+        let desk = desk
+        storage.install(view) { desk.mayReplace(mine, by: view, droppingAtMost: tail) }
+    }
+
+    func exceedsTruncation(transactions: Int) {
+        desk.report(dropped: transactions)
     }
 
     func cancelInstallation() -> Bool {
@@ -183,11 +189,24 @@ extension NodeLoop: ReplicaEnvironment {
             line += ", synchronized by \(way.rawValue.uppercased())"
         }
         logger.info("\(line)")
+        if let hold = status.hold { noteHold(hold) }
         publishStatus(now)
+    }
+
+    private func noteHold(_ hold: Hold) {
+        logger.critical("held: \(hold.explanation)")
+        guard hold != .tooDifferent, let replica else { return }
+        desk.report(foreign: hold, replica.served.view())
     }
 
     func departed(_ departure: Departure) {
         logger.warning("\(departure.reason)")
+    }
+
+    func metStranger(_ server: PeerID, of ensemble: EnsembleID) {
+        logger.error(
+            "server \(server) has the data of another ensemble, \(Lineage(ensemble: ensemble).name): it is not listened to"
+        )
     }
 
     func endOfBatch() {

@@ -20,6 +20,9 @@ final class NodeLoop {
     let storage: NodeStorage
     let waits: WaitService
     let endedSessions: EndedSessions
+    let desk: RecoveryDesk
+    /// Why the node takes no part from its start on.
+    let initialHold: Hold?
     let mailbox: Mailbox<@Sendable (NodeLoop) -> Void>
     /// Wakes whoever was answered in a batch.
     let batchEnded: @Sendable () -> Void
@@ -36,12 +39,13 @@ final class NodeLoop {
     private var timerAt = Milliseconds.max
     private var nextPublication: Milliseconds = 0
     private var hasServed = false
+    private var leaderlessSince: Milliseconds?
     var isStopping = false
     var onStopped: () -> Void = {}
 
     init(
         eventLoop: any EventLoop, settings: NodeSettings, storage: NodeStorage,
-        waits: WaitService, endedSessions: EndedSessions,
+        waits: WaitService, endedSessions: EndedSessions, desk: RecoveryDesk, initialHold: Hold?,
         mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, logger: Logger,
         batchEnded: @escaping @Sendable () -> Void,
         publish: @escaping @Sendable (NodeStatus) -> Void
@@ -51,6 +55,8 @@ final class NodeLoop {
         self.storage = storage
         self.waits = waits
         self.endedSessions = endedSessions
+        self.desk = desk
+        self.initialHold = initialHold
         self.mailbox = mailbox
         self.logger = logger
         self.batchEnded = batchEnded
@@ -113,7 +119,12 @@ final class NodeLoop {
         guard let replica else { return }
         nextPublication = now + 250
         let peer = replica.peer
-        if replica.status.isSynchronized { hasServed = true }
+        if replica.status.isSynchronized {
+            hasServed = true
+            leaderlessSince = nil
+        } else {
+            leaderlessSince = leaderlessSince ?? now
+        }
         publish(
             NodeStatus(
                 id: peer.state.id, protocolStatus: replica.status,
@@ -126,6 +137,9 @@ final class NodeLoop {
                         id: $0.id, acknowledged: $0.acknowledged, isActive: $0.isActive)
                 },
                 connected: election?.connectedPeers ?? [],
+                strangers: peer.state.strangers.keys.sorted(),
+                leaderlessFor: leaderlessSince.map { .milliseconds(now - $0) },
+                standing: peer.state.standing,
                 pendingWrites: replica.pendingCount, parkedWrites: replica.parkedCount,
                 sessions: replica.served.read { $0.sessionCount }, counters: replica.counters,
                 gatewaySession: replica.gatewaySession))
@@ -137,13 +151,13 @@ final class NodeLoop {
         connectTransports()
         guard let election else {
             bound(.success(()))
-            return batch { replica, now in replica.start(now: now) }
+            return batch { replica, now in replica.start(heldFor: initialHold, now: now) }
         }
         election.start { [self] result in
             switch result {
             case .success:
                 bound(.success(()))
-                batch { replica, now in replica.start(now: now) }
+                batch { replica, now in replica.start(heldFor: initialHold, now: now) }
             case .failure(let error):
                 bound(.failure(NodeError("\(error)")))
             }

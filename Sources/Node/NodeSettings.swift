@@ -20,6 +20,9 @@ package struct NodeSettings: Sendable {
     package var announcement: [UInt8]
     /// How many requests and streams may wait at once.
     package var waitLimit = 20_000
+    /// `cluster.id`: data under another name is not used; nil for any.
+    package var clusterName: String?
+    package var recovery = RecoveryThresholds()
     /// An empty node may vote at once, without having heard that all others are empty too.
     package var bootstraps: Bool
 

@@ -18,6 +18,12 @@ package struct NodeStatus: Sendable {
     package var learners: [Learner]
     /// Servers whose election connection to this one is open.
     package var connected: Set<PeerID>
+    /// Voters that have the data of another ensemble.
+    package var strangers: [PeerID]
+    /// How long it has had no leader with a quorum; nil while it has one.
+    package var leaderlessFor: Duration?
+    /// Whether this node's history can be relied on.
+    package var standing: Standing
     package var pendingWrites: Int
     package var parkedWrites: Int
     package var sessions: Int
@@ -43,5 +49,19 @@ package struct NodeStanding: Equatable, Sendable {
     package init(role: Status.Role, hasServed: Bool) {
         self.role = role
         self.hasServed = hasServed
+    }
+}
+
+extension Hold {
+    /// For people.
+    package var explanation: String {
+        switch self {
+        case .otherEnsemble(let ensemble):
+            "a quorum has the history of another ensemble, \(Lineage(ensemble: ensemble).name)"
+        case .otherName:
+            "the data belong to an ensemble of another name than the configuration's cluster.id"
+        case .tooDifferent:
+            "bringing this node in line would throw away more than is thrown away without asking"
+        }
     }
 }

@@ -27,7 +27,14 @@ final class NodeStorage {
     private var unsentTenure = 0
 
     /// Called on the snapshot thread when a received state has become the durable one, or cannot.
-    var onInstalled: @Sendable (Result<Void, StorageError>) -> Void = { _ in }
+    var onInstalled: @Sendable (Result<Installed, StorageError>) -> Void = { _ in }
+
+    /// What became of a received state.
+    enum Installed: Sendable {
+        case durable
+        /// It would have thrown away too much.
+        case refused
+    }
 
     init(
         directory: DataDirectory, log: LogWriter, epochs: EpochStore, history: ChangeHistory,
@@ -160,12 +167,21 @@ final class NodeStorage {
     }
 
     /// Makes a received state the only durable one.
-    func install(_ view: DataTree) {
+    ///
+    /// - Parameters:
+    ///   - view: The state.
+    ///   - isAllowed: Looks at what it takes the place of, on the snapshot thread.
+    func install(_ view: DataTree, if isAllowed: @escaping @Sendable () -> Bool) {
         flushAppends()
         let installation = Installation()
         self.installation = installation
         let (directory, log, onInstalled) = (directory, log, onInstalled)
         snapshotQueue.async {
+            guard isAllowed() else {
+                // Nothing was touched, so nothing has to be waited for.
+                _ = installation.cancel()
+                return onInstalled(.success(.refused))
+            }
             do throws(StorageError) {
                 var writer = try directory.snapshots.begin(view.lastApplied)
                 try Self.write(view, to: &writer)
@@ -178,7 +194,7 @@ final class NodeStorage {
                     },
                     then: { result in
                         installation.end()
-                        onInstalled(result)
+                        onInstalled(result.map { .durable })
                     })
             } catch {
                 installation.end()
@@ -198,6 +214,7 @@ final class NodeStorage {
         history.sync(through: history.last)
         history.close()
         log.stop()
+        directory.close()
     }
 }
 

@@ -18,6 +18,9 @@ extension Replica {
             peer.drained(now: now)
         case .truncateLog(let zxid):
             peer.truncated(succeeded: environment.truncateLog(after: zxid), now: now)
+        case .exceedsTruncation(let count):
+            environment.exceedsTruncation(transactions: count)
+            peer.hold(.tooDifferent, now: now)
         case .connect(let leader):
             environment.connect(toLeader: leader)
         case .sendToLeader(let packet):
@@ -30,7 +33,7 @@ extension Replica {
             loader = SnapshotLoader(options: served.read { $0.options })
             stagedZxid = zxid
         case .installSnapshot:
-            if let staged { environment.install(staged) }
+            if let staged { environment.install(staged, droppingAtMost: peer.tailOnDisk) }
         case .discardSnapshot:
             discardSnapshot(now)
         case .revalidated(let session, let valid):
@@ -65,6 +68,8 @@ extension Replica {
             changed(status, now)
         case .departed(let departure):
             environment.departed(departure)
+        case .metStranger(let server, let ensemble):
+            environment.metStranger(server, of: ensemble)
         case .trustHistory:
             environment.trustHistory()
         }
@@ -90,12 +95,18 @@ extension Replica {
             counters.digestMismatches += 1
         }
         environment.applied(result)
+        if result.changes.contains(where: { $0.path == Lineage.path }) { learnLineage() }
         preparer.applied(through: proposal.zxid)
         sessionsApplied(record, now)
         answer(result, now)
         appliedReads()
         sinceSnapshot += 1
         snapshotIfDue()
+    }
+
+    /// The served tree says whose history this is.
+    func learnLineage() {
+        if let lineage = served.lineage { peer.know(lineage.ensemble) }
     }
 
     func appliedReads() {
@@ -194,6 +205,12 @@ extension Replica {
         settle(now)
     }
 
+    /// What the leader's state would throw away is for a person to decide.
+    package func holdInstallation(now: Milliseconds) {
+        peer.hold(.tooDifferent, now: now)
+        settle(now)
+    }
+
     private func serveStaged() {
         guard var state = staged.take() else { return }
         // The configuration is each server's own; the leader's text came with its state.
@@ -202,6 +219,7 @@ extension Replica {
             mtime: environment.wallClock)
         let zxid = state.lastApplied
         served.write { $0 = state }
+        learnLineage()
         environment.replacedState(through: zxid)
         sinceSnapshot = 0
     }

@@ -58,19 +58,24 @@ extension Replica {
         let readable = [ACL(.read, .anyone)]
         return missing([
             (Self.systemRoot, [], readable), (Self.leaderPath, mark, readable),
-            (Self.nodesPath, [], ACL.open), secret,
+            (Self.nodesPath, [], ACL.open), secret, lineage,
         ])
     }
 
     /// What an Aviary node needs under a leader that is none. Its requests are checked like any
     /// other's, so the root has to be open for the znodes below it to be made.
     package var missingSystemZnodes: [Operation] {
-        missing([(Self.systemRoot, [], ACL.open), (Self.nodesPath, [], ACL.open), secret])
+        missing([(Self.systemRoot, [], ACL.open), (Self.nodesPath, [], ACL.open), secret, lineage])
     }
 
     private typealias SystemZnode = (path: ZnodePath, data: [UInt8], acl: [ACL])
 
     private var secret: SystemZnode { ("/aviary/secret", newSecret(), [ACL([], .anyone)]) }
+
+    private var lineage: SystemZnode {
+        let name = EnsembleID.random(in: .min ... .max, using: &random)
+        return (Lineage.path, Lineage(ensemble: name).data, [ACL(.read, .anyone)])
+    }
 
     private func missing(_ znodes: [SystemZnode]) -> [Operation] {
         served.read { tree in

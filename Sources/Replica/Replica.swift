@@ -107,6 +107,7 @@ package final class Replica {
         sessionIDs = SessionIDGenerator(serverID: peer.state.id, clockMs: clock)
         snapshotDue = options.snapCount
         drawSnapshotDue()
+        learnLineage()
     }
 
     func drawSnapshotDue() {
@@ -116,8 +117,13 @@ package final class Replica {
 
     // MARK: Time
 
-    package func start(now: Milliseconds) {
-        peer.start(now: now)
+    /// Begins the first election.
+    ///
+    /// - Parameters:
+    ///   - hold: Why the node may not take part, if that is known already.
+    ///   - now: The time.
+    package func start(heldFor hold: Hold? = nil, now: Milliseconds) {
+        peer.start(heldFor: hold, now: now)
         settle(now)
     }
 

@@ -36,8 +36,15 @@ package protocol ReplicaEnvironment: AnyObject {
     func applied(_ result: TxnResult)
     /// The served tree is another one, with everything up to `zxid` and nothing told of it.
     func replacedState(through zxid: Zxid)
-    /// Makes the view the only durable state; then `Replica.snapshotInstalled`.
-    func install(_ view: DataTree)
+    /// Makes the view the only durable state; then `Replica.snapshotInstalled`, or
+    /// `Replica.holdInstallation` if a person has to be asked first.
+    ///
+    /// - Parameters:
+    ///   - view: The leader's state.
+    ///   - tail: What was logged here and may not be in it.
+    func install(_ view: DataTree, droppingAtMost tail: [Zxid])
+    /// A leader's TRUNC would cut off too much for anybody but a person to decide.
+    func exceedsTruncation(transactions: Int)
     /// Ends an installation that has begun.
     ///
     /// - Returns: True if it was too late: the view is the durable state.
@@ -52,6 +59,8 @@ package protocol ReplicaEnvironment: AnyObject {
 
     func changed(_ status: Status)
     func departed(_ departure: Departure)
+    /// A server of the configuration has another ensemble's history.
+    func metStranger(_ server: PeerID, of ensemble: EnsembleID)
     /// The node's own session is open: what it publishes of itself can be written.
     func gatewayOpened(_ session: SessionID)
     /// A batch of inputs is done: wake whoever was answered.

@@ -80,6 +80,10 @@ extension SimulatedEnsemble {
         case .departed(let departure):
             note("\(id) leaves: \(departure.reason)")
             servers[id]?.awaitedSyncs = []
+        case .exceedsTruncation:
+            fail("\(id) wants to ask a person")
+        case .metStranger(let server, _):
+            fail("\(id) takes \(server) for a stranger")
         case .synced(let through):
             synced(through: through, at: id)
         case .revalidated, .revalidate, .touched, .readsAbandoned:

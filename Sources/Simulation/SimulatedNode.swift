@@ -284,8 +284,19 @@ extension SimulatedNode: ReplicaEnvironment {
         world.applied(result, digest: replica.served.read { $0.digest }, at: id)
     }
 
-    func install(_ view: DataTree) {
+    func exceedsTruncation(transactions: Int) {
+        world.fail("\(id) would cut off \(transactions) transactions")
+    }
+
+    func install(_ view: DataTree, droppingAtMost tail: [Zxid]) {
         _ = writeUnsynced()
+        // Every state here is of one history: between two of its moments nothing counts.
+        if let replica {
+            let difference = TreeDifference(of: replica.served.view(), against: view)
+            if difference.counted > 0 {
+                world.fail("\(id) at \(difference.mine) differs: \(difference.entries)")
+            }
+        }
         installing = view
         world.events.add(.install(id, life: life), after: world.delay(20))
     }
@@ -313,6 +324,10 @@ extension SimulatedNode: ReplicaEnvironment {
 
     func departed(_ departure: Departure) {
         world.note("\(id) leaves: \(departure.reason)")
+    }
+
+    func metStranger(_ server: PeerID, of ensemble: EnsembleID) {
+        world.fail("\(id) takes \(server) for a stranger")
     }
 
     func gatewayOpened(_ session: SessionID) {}

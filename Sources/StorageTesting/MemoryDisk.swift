@@ -99,6 +99,10 @@ package final class MemoryDisk: Disk {
         try with { volume throws(StorageError) in try volume.remove(path) }
     }
 
+    package func removeDirectory(_ path: String) throws(StorageError) {
+        try with { volume throws(StorageError) in try volume.removeDirectory(path) }
+    }
+
     package func syncDirectory(_ path: String) throws(StorageError) {
         try with { volume throws(StorageError) in try volume.syncDirectory(path) }
     }

@@ -99,6 +99,14 @@ struct MemoryVolume: Sendable {
         apply(NameChange(removed: path, added: nil, inode: inode))
     }
 
+    mutating func removeDirectory(_ path: String) throws(StorageError) {
+        guard try names(in: path).isEmpty else {
+            throw .disk(DiskError(.alreadyExists, .remove, path))
+        }
+        try countChange(.remove, path)
+        directories.remove(path)
+    }
+
     mutating func write(
         _ bytes: [UInt8], at offset: Int, inode: Int, path: String
     ) throws(StorageError) {

@@ -29,6 +29,8 @@ package enum Effect: Equatable, Sendable {
     case drainLog
     /// Cut the log after this zxid, durably, then call `Peer.truncated`.
     case truncateLog(after: Zxid)
+    /// A leader's TRUNC would cut off so many transactions that a person has to be asked.
+    case exceedsTruncation(transactions: Int)
 
     // MARK: Learner
 
@@ -75,6 +77,9 @@ package enum Effect: Equatable, Sendable {
     case deliver(Proposal)
     /// The role or phase changed.
     case changed(Status)
+    /// A server of the configuration has the history of another ensemble. Nothing that it says
+    /// counts. For the log of the process.
+    case metStranger(PeerID, EnsembleID)
     /// A role ended. For the log of the process; it decides nothing.
     case departed(Departure)
 }
@@ -95,6 +100,8 @@ package struct Status: Equatable, Sendable {
     package var epoch: Epoch
     /// How the last synchronization brought this server in line; nil as long as it leads.
     package var synchronizedBy: Synchronization?
+    /// Why it takes no part at all.
+    package var hold: Hold?
 
     package enum Synchronization: String, Sendable {
         case diff, trunc, snap

@@ -70,6 +70,11 @@ package struct History: Sendable {
         trim()
     }
 
+    /// How many transactions behind a zxid the window holds.
+    func count(after zxid: Zxid) -> Int {
+        window.reversed().prefix { $0.zxid > zxid }.count
+    }
+
     package var hasUncommitted: Bool { committedCount < window.count }
 
     var uncommitted: Deque<Proposal>.SubSequence { window[committedCount...] }

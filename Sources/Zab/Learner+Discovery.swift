@@ -57,6 +57,11 @@ extension Learner {
                 return try askForSnapshot(
                     "TRUNC to \(packet.zxid), where this log cannot be cut", &state)
             }
+            let dropped = state.history.count(after: packet.zxid)
+            guard dropped <= state.truncationLimit else {
+                state.perform(.exceedsTruncation(transactions: dropped))
+                throw Departure("TRUNC would drop \(dropped) transactions")
+            }
             synchronizedBy = .trunc
             phase = .synchronization(epoch, .truncating)
             state.truncate(after: packet.zxid)

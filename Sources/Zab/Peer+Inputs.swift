@@ -17,7 +17,7 @@ extension Peer {
             if notification.state == .looking { answer(sender) }
             return
         }
-        guard isLooking else {
+        guard checkBelonging(notification, from: sender), isLooking else {
             if notification.state == .looking { answer(sender) }
             return
         }

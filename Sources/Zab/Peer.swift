@@ -10,6 +10,10 @@ package struct Peer: Sendable {
         /// Between two roles: the log is brought to disk before the vote is computed
         /// (ZOOKEEPER-4712, -4541).
         case draining
+        /// Finds out, once after a start, whether it belongs here.
+        case introducing(Introduction)
+        /// Waits for a person.
+        case held(Hold)
         case looking(Election)
         case following(Learner)
         case leading(Leader)
@@ -25,6 +29,8 @@ package struct Peer: Sendable {
     /// For a server with an empty disk: when it may vote if nobody contradicts.
     private var allEmptyAt: Milliseconds?
 
+    /// Begins once the log has everything.
+    private var pendingHold: Hold?
     private var reported: Status?
 
     /// A server as a start finds it.
@@ -37,16 +43,18 @@ package struct Peer: Sendable {
     ///   - acceptedEpoch: From its file.
     ///   - currentEpoch: From its file.
     ///   - standing: Whether its history can be relied on.
+    ///   - truncationLimit: How many transactions may be cut off without a person being asked.
     ///   - now: The time.
     package init(
         id: PeerID, ensemble: Ensemble, timing: Timing, history: History,
         acceptedEpoch: Epoch, currentEpoch: Epoch, standing: Standing = .trusted,
-        now: Milliseconds
+        truncationLimit: Int = .max, now: Milliseconds
     ) {
         state = PeerState(
             id: id, ensemble: ensemble, timing: timing, history: history,
             acceptedEpoch: acceptedEpoch, currentEpoch: currentEpoch,
-            needsSnapshot: standing != .trusted, standing: standing, now: now)
+            needsSnapshot: standing != .trusted, standing: standing, now: now,
+            truncationLimit: truncationLimit)
         observes = !ensemble.voters.contains(id)
     }
 
@@ -62,7 +70,8 @@ package struct Peer: Sendable {
     /// When `tick` must be called at the latest.
     package var nextDeadline: Milliseconds {
         switch role {
-        case .draining: .max
+        case .draining, .held: .max
+        case .introducing(let introduction): introduction.repeatAt
         case .looking(let election): min(election.nextDeadline, allEmptyAt ?? .max)
         case .following(let learner): learner.nextDeadline
         case .leading(let leader): leader.nextDeadline
@@ -70,15 +79,36 @@ package struct Peer: Sendable {
     }
 
     /// Begins the first election.
-    package mutating func start(now: Milliseconds) {
+    ///
+    /// - Parameters:
+    ///   - hold: Why it may not, if that is known already.
+    ///   - now: The time.
+    package mutating func start(heldFor hold: Hold? = nil, now: Milliseconds) {
         state.now = now
         // Nobody else could have seen what this disk held.
         if state.standing == .empty, state.ensemble.voters == [state.id] { trust() }
-        look()
+        if let hold {
+            role = .held(hold)
+            report()
+        } else if let ensemble = state.ensembleID, state.ensemble.voters != [state.id] {
+            role = .introducing(
+                Introduction(
+                    id: state.id, of: ensemble, quorum: state.ensemble.quorum,
+                    timing: state.timing, now: now))
+            report()
+            introduce()
+        } else {
+            look()
+        }
     }
 
     package mutating func tick(now: Milliseconds) {
         state.now = now
+        if case .introducing(var introduction) = role {
+            let isDue = introduction.tick(now)
+            role = .introducing(introduction)
+            if isDue { introduce() }
+        }
         if isLooking, let allEmptyAt, now >= allEmptyAt {
             trust()
             look()
@@ -90,8 +120,12 @@ package struct Peer: Sendable {
 
     package var status: Status {
         switch role {
-        case .draining, .looking:
+        case .draining, .introducing, .looking:
             Status(role: .looking, phase: .election, leader: nil, epoch: state.currentEpoch)
+        case .held(let hold):
+            Status(
+                role: .looking, phase: .election, leader: nil, epoch: state.currentEpoch,
+                hold: hold)
         case .following(let learner):
             Status(
                 role: observes ? .observing : .following, phase: learner.statusPhase,
@@ -102,6 +136,71 @@ package struct Peer: Sendable {
                 role: .leading, phase: leader.statusPhase, leader: state.id,
                 epoch: leader.epoch ?? state.acceptedEpoch)
         }
+    }
+
+    /// While a received state is made durable: what this server had logged and nobody here knows
+    /// to be committed.
+    package var tailOnDisk: [Zxid] {
+        guard case .following(let learner) = role, let history = learner.historyOnDisk else {
+            return []
+        }
+        return history.uncommitted.map(\.zxid)
+    }
+
+    // MARK: Belonging here
+
+    /// Whose history this server has, as its state says.
+    package mutating func know(_ ensemble: EnsembleID) {
+        state.ensembleID = ensemble
+    }
+
+    /// A notification that cannot win and nobody counts: what matters is the answer.
+    private mutating func introduce() {
+        let vote = Vote(leader: state.id, zxid: .untrusted, peerEpoch: Vote.lostEpoch)
+        let notification = notification(.looking, vote, 0)
+        for voter in state.ensemble.sortedVoters where voter != state.id {
+            state.perform(.notify(notification, voter))
+        }
+    }
+
+    /// - Returns: Whether the notification may be taken for more than a sign of life.
+    mutating func checkBelonging(_ notification: Notification, from sender: PeerID) -> Bool {
+        if let own = state.ensembleID, let other = notification.ensemble, own != other {
+            if state.strangers.updateValue(other, forKey: sender) != other {
+                state.perform(.metStranger(sender, other))
+            }
+        } else {
+            state.strangers[sender] = nil
+        }
+        if case .introducing(var introduction) = role {
+            let verdict = introduction.hear(notification, from: sender)
+            role = .introducing(introduction)
+            switch verdict {
+            case .open: return false
+            case .same: look()
+            case .other(let ensemble):
+                role = .held(.otherEnsemble(ensemble))
+                report()
+            }
+        }
+        if case .held = role { return false }
+        return state.strangers[sender] == nil
+    }
+
+    /// Leaves its leader and takes no part any more. A start begins anew.
+    package mutating func hold(_ hold: Hold, now: Milliseconds) {
+        state.now = now
+        pendingHold = hold
+        withLearner { _, _ throws(Departure) in throw Departure("a person has to decide") }
+        withLeader { _, _ throws(Departure) in throw Departure("a person has to decide") }
+        if case .draining = role { return }
+        beginHold()
+    }
+
+    private mutating func beginHold() {
+        guard let hold = pendingHold.take() else { return }
+        role = .held(hold)
+        report()
     }
 
     // MARK: Roles
@@ -204,6 +303,7 @@ package struct Peer: Sendable {
         guard case .draining = role else { return }
         state.now = now
         state.history.markDurable(state.history.lastLogged)
+        if pendingHold != nil { return beginHold() }
         look()
     }
 
@@ -268,7 +368,7 @@ package struct Peer: Sendable {
     mutating func answer(_ peer: PeerID) {
         guard !observes else { return }
         switch role {
-        case .draining:
+        case .draining, .introducing, .held:
             break
         case .looking(let election):
             state.perform(
@@ -288,7 +388,8 @@ package struct Peer: Sendable {
     ) -> Notification {
         Notification(
             state: stand, leader: vote.leader, zxid: vote.zxid, electionEpoch: round,
-            peerEpoch: vote.peerEpoch, config: state.ensemble.configText)
+            peerEpoch: vote.peerEpoch, config: state.ensemble.configText,
+            ensemble: state.ensembleID)
     }
 
     /// What holds between any two inputs, whatever peers and disks do.

@@ -56,7 +56,13 @@ package struct PeerState: Sendable {
     /// The log cannot be brought in line by cutting: ask for the whole state.
     var needsSnapshot: Bool
     package internal(set) var standing: Standing
+    /// Whose history this is; nil as long as it has none.
+    package internal(set) var ensembleID: EnsembleID?
+    /// Voters that have another ensemble's history.
+    package internal(set) var strangers: [PeerID: EnsembleID] = [:]
     package internal(set) var now: Milliseconds
+    /// How many transactions a TRUNC may take out of the log without a person being asked.
+    let truncationLimit: Int
     var effects: [Effect] = []
 
     var isVoter: Bool { ensemble.voters.contains(id) }

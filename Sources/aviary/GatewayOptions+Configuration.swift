@@ -17,6 +17,7 @@ extension GatewayOptions {
         extendedTypes = configuration.extendedTypesEnabled
         sessionTimeout =
             configuration.sessions.minimumTimeout...configuration.sessions.maximumTimeout
+        quorumPatience = configuration.timing.syncTimeout
         clusterID = configuration.clusterID
         quorum = QuorumVerifier(configuration)
         dataDirectory = configuration.dataDirectory

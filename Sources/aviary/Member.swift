@@ -15,10 +15,14 @@ struct Member {
     /// - Parameters:
     ///   - configuration: What the operator wants.
     ///   - logger: For everything worth telling.
+    ///   - onRestart: Called when a person's order wants the member stopped and started again.
     /// - Returns: The running node.
     /// - Throws: `NodeError` or `HTTPServerError`, each one clear line.
-    static func start(_ configuration: Configuration, logger: Logger) async throws -> Member {
+    static func start(
+        _ configuration: Configuration, logger: Logger, onRestart: @escaping @Sendable () -> Void
+    ) async throws -> Member {
         let node = try Node(NodeSettings(configuration), logger: logger)
+        node.recovery.onRestart(onRestart)
         let gateway = Gateway(node: node, options: GatewayOptions(configuration))
         let server = HTTPServer(
             HTTPServerConfiguration(configuration.http), handler: gateway)

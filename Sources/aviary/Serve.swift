@@ -19,15 +19,34 @@ struct Serve: AsyncParsableCommand {
     @Argument(parsing: .allUnrecognized, help: "Any key as a flag, such as --http-port 7182.")
     var settings: [String] = []
 
+    /// What ends a member's life.
+    private enum Ending {
+        case stop
+        /// A person's order: the same process starts it again, and the start obeys.
+        case restart
+    }
+
     func run() async throws {
         let signals = TerminationSignals()
         let configuration = load()
         LoggingSystem.bootstrap { _ in ReadableLogHandler() }
         let logger = Logger(label: "aviary")
-        do {
-            let member = try await Member.start(configuration, logger: logger)
+        let (endings, told) = AsyncStream.makeStream(of: Ending.self)
+        let watching = Task {
             await signals.wait()
-            await member.stop()
+            told.yield(.stop)
+        }
+        defer { watching.cancel() }
+        do {
+            var member = try await Member.start(
+                configuration, logger: logger, onRestart: { told.yield(.restart) })
+            for await ending in endings {
+                await member.stop()
+                if ending == .stop { break }
+                logger.info("starting anew, as ordered")
+                member = try await Member.start(
+                    configuration, logger: logger, onRestart: { told.yield(.restart) })
+            }
             logger.info("stopped")
         } catch {
             fail(error)

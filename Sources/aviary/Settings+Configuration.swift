@@ -54,6 +54,10 @@ extension NodeSettings {
                 """.utf8),
             bootstraps: false)
         waitLimit = configuration.http.maximumWaits
+        clusterName = configuration.clusterID
+        recovery.differingRatio = configuration.recovery.maximumDifferingRatio
+        recovery.differingNodes = configuration.recovery.maximumDifferingNodes
+        recovery.truncatedTransactions = configuration.recovery.maximumTruncatedTransactions
     }
 }
 

@@ -16,7 +16,8 @@ import Zab
         }
         return ClusterView(
             id: "x", epoch: 3, leader: members.first { $0.role == "leader" }?.id, zxid: zxid,
-            members: members, quorum: quorum, alarms: [])
+            members: members, quorum: quorum, alarms: [],
+            recovery: RecoveryView(state: .healthy))
     }
 
     @Test(

@@ -25,6 +25,10 @@ import Testing
             (.delete, "/v1/sessions/0000000100000001", .session(id)),
             (.post, "/v1/sessions/0x100000001/keepalive", .sessionKeepalive(id)),
             (.get, "/v1/cluster", .cluster), (.get, "/v1/node", .node),
+            (.get, "/v1/recovery", .recovery), (.get, "/v1/recovery/report", .recoveryReport),
+            (.put, "/v1/recovery/flag", .recoveryFlag), (.get, "/v1/recovery/detached", .detached),
+            (.delete, "/v1/recovery/detached/12", .detachment(12)),
+            (.post, "/v1/recovery/detached/1/restore", .detachmentRestoration(1)),
             (.get, "/metrics", .metrics),
             (.get, "/livez?verbose", .livez), (.head, "/readyz", .readyz),
             (.get, "/v1/openapi.json", .openapi),
@@ -37,7 +41,8 @@ import Testing
     @Test(arguments: [
         "/v1", "/v1/", "/v2/znodes", "/v1/znodesx", "/v1/ZNODES", "/v1//znodes", "/v1/reads/",
         "/v1/node/1", "/v1/cluster/", "/v1/problems", "/v1/problems/", "/metrics/", "/x",
-        "/v1/sessions/0000000100000001/x",
+        "/v1/sessions/0000000100000001/x", "/v1/recovery/", "/v1/recovery/detached/",
+        "/v1/recovery/detached/0", "/v1/recovery/detached/+1", "/v1/recovery/detached/1/",
     ])
     func `other addresses have nothing`(target: String) {
         #expect(problem { try route(.get, target) } == .noRoute)
@@ -57,9 +62,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "/v1/tree/a", "/v1/outcomes/key", "/v1/recovery",
-        "/v1/recovery/report", "/v1/snapshots/1", "/v1/restore", "/v1/cluster/members",
-        "/v1/cluster/members/1",
+        "/v1/tree/a", "/v1/outcomes/key",
+        "/v1/snapshots/1", "/v1/restore", "/v1/cluster/members", "/v1/cluster/members/1",
         "/v1/cluster/leadership", "/commands/ruok", "/",
     ])
     func `what is not built says so`(target: String) {

@@ -16,6 +16,7 @@ final class ScriptedNode: GatewayNode {
     let startedAt: Int64 = 0
     let served: ServedTree
     let history: ChangeHistory
+    let recovery: RecoveryDesk
     let waits = WaitService(limit: 1)
     let standing: NodeStanding
     private let writeOutcome: WriteOutcome
@@ -34,6 +35,10 @@ final class ScriptedNode: GatewayNode {
                     in: "/history", of: StorageIdentity(history: 1, node: 7, disk: 1), on: disk),
                 from: tree.lastApplied, on: disk,
                 retention: RetentionPolicy(),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            recovery = RecoveryDesk(
+                try DataDirectory(.init(dataDirectory: "/data"), on: disk), RecoveryThresholds(),
+                dataDirectory: "/data", on: disk,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         } catch {
             preconditionFailure("a disk in memory fails only when it is told to: \(error)")

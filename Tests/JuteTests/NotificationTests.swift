@@ -40,4 +40,17 @@ import Testing
         let text = Self.whole.message.dropFirst(44)
         #expect(Array(text.prefix(12)) == Array("server.1=h".utf8) + [0xC3, 0xB6])
     }
+
+    @Test func `the ensemble's name goes behind all that the original reads`() throws {
+        var named = Self.whole
+        named.ensemble = 0xFEDC_BA98_7654_3210
+        let message = named.message
+        #expect(message.starts(with: Self.whole.message))
+        #expect(message.count == Self.whole.message.count + 16)
+        #expect(try Notification(message: message) == named)
+        #expect(throws: JuteError.self) { try Notification(message: Array(message.dropLast())) }
+        var other = message
+        other[Self.whole.message.count] ^= 1
+        #expect(try Notification(message: other) == Self.whole, "somebody else's trailer")
+    }
 }

@@ -56,11 +56,13 @@ import Testing
         try InstallTests.install(zxid(2, 0), directory, &log)
         #expect(
             try member.disk.names(in: Member.folder + "/aviary-detached/0001")
-                == ["snapshot.0", "snapshot.100000005"])
-        #expect(
-            try member.disk.names(in: Member.folder + "/aviary-detached/0002") == [
-                "aviary.log.100000001", "aviary.log.100000006", "log.100000001", "log.100000006",
-            ])
+                == [
+                    "aviary.log.100000001", "aviary.log.100000006", "log.100000001",
+                    "log.100000006", "snapshot.0", "snapshot.100000005",
+                ])
+        let kept = try #require(try directory.detachments().first)
+        #expect(kept.number == 1 && kept.cause == .receivedState && kept.isState)
+        #expect(kept.files.count == 6 && kept.files.allSatisfy { $0.sizeBytes > 0 })
     }
 
     @Test(arguments: [zxid(2, 0), zxid(1, 5), zxid(1, 3)], 0..<50)

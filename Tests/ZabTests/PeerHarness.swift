@@ -19,7 +19,8 @@ struct PeerHarness {
         id: PeerID = 1, of voters: Set<PeerID> = [1, 2, 3], observers: Set<PeerID> = [],
         log: [Proposal] = [], floor: Zxid = .zero, committed: Zxid = .zero,
         accepted: Epoch = 0, current: Epoch = 0, standing: Standing = .trusted,
-        limits: History.Limits = History.Limits()
+        limits: History.Limits = History.Limits(), ensembleID: EnsembleID? = nil,
+        hold: Hold? = nil
     ) {
         peer = Peer(
             id: id,
@@ -30,7 +31,8 @@ struct PeerHarness {
             history: History(
                 floor: floor, proposals: log, lastCommitted: committed, limits: limits),
             acceptedEpoch: accepted, currentEpoch: current, standing: standing, now: now)
-        step { peer, now in peer.start(now: now) }
+        if let ensembleID { peer.know(ensembleID) }
+        step { peer, now in peer.start(heldFor: hold, now: now) }
     }
 
     @discardableResult
@@ -60,11 +62,11 @@ struct PeerHarness {
     @discardableResult
     mutating func hear(
         _ stand: Notification.State, for leader: PeerID, at zxid: Zxid = .zero, epoch: Epoch = 0,
-        round: Int64 = 1, from sender: PeerID
+        round: Int64 = 1, from sender: PeerID, _ ensemble: EnsembleID? = nil
     ) -> [Effect] {
         let notification = Notification(
             state: stand, leader: leader, zxid: zxid, electionEpoch: round, peerEpoch: epoch,
-            config: nil)
+            config: nil, ensemble: ensemble)
         return step { peer, now in peer.receive(notification, from: sender, now: now) }
     }
 

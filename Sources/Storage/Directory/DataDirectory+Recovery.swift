@@ -120,8 +120,10 @@ extension DataDirectory {
         try disk.syncDirectory(snapshotPath)
     }
 
-    func setAside(_ names: [SnapshotName]) throws(StorageError) {
-        var aside = SetAside(on: disk, from: snapshotPath)
+    func setAside(
+        _ names: [SnapshotName], because cause: DetachmentCause = .damagedSnapshot
+    ) throws(StorageError) {
+        var aside = SetAside(on: disk, from: snapshotPath, because: cause)
         for name in names {
             try aside.move(name.fileName)
         }
@@ -130,7 +132,7 @@ extension DataDirectory {
 
     private func apply(_ repairs: [LogRecovery.Repair]) throws(StorageError) {
         let cut = try LogCut(on: disk, in: logPath)
-        var aside = SetAside(on: disk, from: logPath)
+        var aside = SetAside(on: disk, from: logPath, because: .damagedLog)
         // From the end: what is left after a crash in between is a log that ends earlier.
         for repair in repairs.reversed() {
             switch repair {

@@ -36,7 +36,7 @@ extension DataDirectory {
         }
         guard let base else { return .needsSnapshot }
         try log.roll()
-        try setAside(tainted)
+        try setAside(tainted, because: .truncation)
         log.base = base
         let last = try log.truncate(to: zxid)
         return .truncated(last: last, reload: !tainted.isEmpty)
@@ -78,15 +78,17 @@ extension DataDirectory {
         guard let hex = ChecksummedText(bytes)?["snapshot"], let value = UInt64(hex, radix: 16)
         else { throw .damagedFile(path: path, problem: "it is damaged") }
         let name = SnapshotName(Zxid(rawValue: Int64(bitPattern: value))).fileName
+        let number = try nextDetachment(in: [snapshotPath, logPath], on: disk)
         let isNamed = try !disk.exists(snapshotPath + "/" + name + FileNames.temporarySuffix)
         if isNamed {
-            var snapshots = SetAside(on: disk, from: snapshotPath)
+            var snapshots = SetAside(
+                on: disk, from: snapshotPath, because: .receivedState, into: number)
             for other in try disk.names(in: snapshotPath)
             where SnapshotName(fileName: other) != nil && other != name {
                 try snapshots.move(other)
             }
             try snapshots.finish()
-            var logs = SetAside(on: disk, from: logPath)
+            var logs = SetAside(on: disk, from: logPath, because: .receivedState, into: number)
             for log in try disk.names(in: logPath)
             where FileNames.log(named: log) != nil || FileNames.sidecar(named: log) != nil {
                 try logs.move(log)

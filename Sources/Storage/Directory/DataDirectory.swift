@@ -1,4 +1,5 @@
 package import Jute
+import Synchronization
 
 /// A member's data on the disk: its log, its snapshots, its epochs and what was set aside.
 ///
@@ -43,7 +44,7 @@ package final class DataDirectory: Sendable {
     let openingLoss: Loss?
     /// Whether Aviary has claimed the directory before.
     private let isOurs: Bool
-    private let locks: [any DiskLock]
+    private let locks: Mutex<[any DiskLock]>
 
     /// Opens a data directory and makes what is missing of it.
     ///
@@ -74,10 +75,11 @@ package final class DataDirectory: Sendable {
                 locks.append(try DataDirectory.lock(folder, on: disk))
             }
         }
-        self.locks = locks
+        self.locks = Mutex(locks)
         try DataDirectory.checkLayout(logs: logPath, snapshots: snapshotPath, on: disk)
         if !readOnly {
             try DataDirectory.finishInstall(snapshotPath, logPath, on: disk)
+            try DataDirectory.finishRebuild(snapshotPath, logPath, on: disk)
             try DataDirectory.removeTemporaryFiles(in: folders, on: disk)
         }
         myID = try DataDirectory.myID(in: configuration.dataDirectory, on: disk)
@@ -94,6 +96,11 @@ package final class DataDirectory: Sendable {
             if try !DataDirectory.isFresh(folder, on: disk) { isFresh = false }
         }
         self.isFresh = isFresh
+    }
+
+    /// Lets other processes have the directory. Nothing is written here afterwards.
+    package func close() {
+        locks.withLock { $0 = [] }
     }
 
     /// Writes down whose data this is, after the epochs were. Durable on return.
@@ -114,6 +121,25 @@ package final class DataDirectory: Sendable {
     /// - Throws: `.disk`.
     package func noteEmptiness() throws(StorageError) {
         try disk.replaceContent(of: snapshotPath + "/" + FileNames.empty, with: [])
+        try disk.syncDirectory(snapshotPath)
+    }
+
+    /// The name of the ensemble that the data belong to (`cluster.id`), if one was ever configured.
+    ///
+    /// - Throws: `.disk`.
+    package func clusterName() throws(StorageError) -> String? {
+        try disk.content(of: snapshotPath + "/" + FileNames.cluster)
+            .flatMap { ChecksummedText($0)?["name"] }
+    }
+
+    /// Writes the name of the ensemble down. Durable on return.
+    ///
+    /// - Parameter name: Without a line's end.
+    /// - Throws: `.disk`.
+    package func setClusterName(_ name: String) throws(StorageError) {
+        var text = ChecksummedText()
+        text["name"] = name
+        try disk.replaceContent(of: snapshotPath + "/" + FileNames.cluster, with: text.bytes)
         try disk.syncDirectory(snapshotPath)
     }
 
@@ -214,7 +240,8 @@ package final class DataDirectory: Sendable {
         return try disk.names(in: folder).allSatisfy { name in
             !(name.hasPrefix("log.") || name.hasPrefix("snapshot.")
                 || FileNames.sidecar(named: name) != nil || epochs.contains(name)
-                || [FileNames.identity, FileNames.loss, FileNames.setAside].contains(name))
+                || [FileNames.identity, FileNames.loss, FileNames.cluster, FileNames.setAside]
+                    .contains(name))
         }
     }
 }

@@ -14,9 +14,13 @@ package enum FileNames {
     package static let acceptedEpoch = "acceptedEpoch"
     package static let currentEpoch = "currentEpoch"
     package static let epochCopies = ["aviary.epochs.1", "aviary.epochs.2"]
+    package static let rebuild = "aviary.rebuild"
+    package static let cluster = "aviary.cluster"
     package static let initialize = "initialize"
     package static let myID = "myid"
     static let temporarySuffix = ".tmp"
+    /// Of the file beside a folder of what was set aside.
+    static let aboutSuffix = ".about"
 
     package static func log(_ zxid: Zxid) -> String { "log." + zxid.fileSuffix }
 

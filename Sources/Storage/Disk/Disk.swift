@@ -19,6 +19,9 @@ package protocol Disk: AnyObject, Sendable {
 
     func remove(_ path: String) throws(StorageError)
 
+    /// Removes an empty directory.
+    func removeDirectory(_ path: String) throws(StorageError)
+
     /// Makes the names in a directory durable. A failure is final: see `DiskFile.sync`.
     func syncDirectory(_ path: String) throws(StorageError)
 

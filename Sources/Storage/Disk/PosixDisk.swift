@@ -61,6 +61,10 @@ package final class PosixDisk: Disk {
         if unlink(path) != 0 { throw lastError(.remove, path) }
     }
 
+    package func removeDirectory(_ path: String) throws(StorageError) {
+        if rmdir(path) != 0 { throw lastError(.remove, path) }
+    }
+
     package func syncDirectory(_ path: String) throws(StorageError) {
         let descriptor = try openDescriptor(
             path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, .syncDirectory)

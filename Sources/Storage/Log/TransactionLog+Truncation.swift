@@ -57,9 +57,12 @@ struct LogCut {
     func cut(_ name: Zxid, at offset: Int, last: Zxid) throws(StorageError) {
         let sidecarPath = directory + "/" + FileNames.sidecar(name)
         if try disk.exists(sidecarPath) {
+            // What is left and was known to be committed still is.
+            let committed = try sidecar(of: name)?.watermark?.committed ?? .zero
             var sidecar = try SidecarWriter(continuing: sidecarPath, log: name, on: disk)
             try sidecar.write(
-                Sidecar.Watermark(zxid: last, offset: offset, committed: .zero))
+                Sidecar.Watermark(
+                    zxid: last, offset: offset, committed: min(committed, last)))
             try sidecar.sync()
         }
         let file = try disk.open(directory + "/" + FileNames.log(name), .update)

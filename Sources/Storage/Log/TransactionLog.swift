@@ -184,7 +184,7 @@ package struct TransactionLog: ~Copyable, Sendable {
         let path = directory + "/" + FileNames.log(name)
         if try disk.exists(path) {
             // Nothing in it is valid, or recovery would have ended behind it.
-            var aside = SetAside(on: disk, from: directory)
+            var aside = SetAside(on: disk, from: directory, because: .truncation)
             try aside.move(FileNames.log(name))
             try aside.finish()
         }

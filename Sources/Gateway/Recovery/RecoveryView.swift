@@ -1,0 +1,173 @@
+import Crypto
+import Jute
+import Node
+import Zab
+import ZnodeTree
+
+/// How this node stands with the ensemble, for `/v1/recovery` and `/v1/cluster`.
+struct RecoveryView: Equatable, Sendable {
+    enum State: String, Sendable {
+        case healthy
+        /// It is being brought in line.
+        case repairing
+        /// It waits for a person's flag.
+        case held
+        /// It has had no quorum for a while.
+        case stranded
+    }
+
+    var state: State
+    /// Why it is not healthy.
+    var cause: String?
+    /// The digest of the report that a flag has to name.
+    var report: String?
+}
+
+extension RecoveryView {
+    /// - Parameters:
+    ///   - status: The node's.
+    ///   - report: What it would lose, if it is held.
+    ///   - patience: How long a node without a quorum only looks for one.
+    init(_ status: NodeStatus, _ report: ReportDocument?, patience: Duration) {
+        if let hold = status.protocolStatus.hold {
+            state = .held
+            cause = hold.code
+            self.report = report?.digest
+        } else if status.isSynchronized {
+            state = .healthy
+        } else if let leaderless = status.leaderlessFor, leaderless >= patience {
+            state = .stranded
+            cause = "no-quorum"
+        } else {
+            state = .repairing
+            cause =
+                switch status.standing {
+                case .trusted: status.role == .looking ? "electing" : "synchronizing"
+                case .empty: "empty"
+                case .mayHaveLost: "lost-data"
+                }
+        }
+    }
+}
+
+extension Hold {
+    var code: String {
+        switch self {
+        case .otherEnsemble: "other-ensemble"
+        case .otherName: "other-name"
+        case .tooDifferent: "too-different"
+        }
+    }
+}
+
+/// A report as it is shown and as its digest names it.
+struct ReportDocument: Sendable {
+    let report: RecoveryReport
+    /// SHA-256 of everything in it, 64 hex digits.
+    let digest: String
+
+    init(_ report: RecoveryReport, of node: PeerID) {
+        self.report = report
+        var hash = SHA256()
+        func add(_ line: String) { hash.update(data: Array((line + "\n").utf8)) }
+        add("node \(node)")
+        add("held \(report.hold)")
+        add("dropped \(report.droppedTransactions)")
+        if let difference = report.difference {
+            add("from \(difference.mine) to \(difference.theirs)")
+            add("missing \(difference.missing) extra \(difference.extra)")
+            add("conflicting \(difference.conflicting) of \(difference.compared)")
+            for entry in difference.entries {
+                add("\(entry.kind.rawValue) \(entry.mine ?? .zero) \(entry.theirs ?? .zero)")
+                hash.update(data: entry.path.bytes + [0])
+            }
+        }
+        digest = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    var tag: EntityTag { EntityTag(opaque: Array(digest.utf8)) }
+
+    /// One page of it.
+    func write(_ range: Range<Int>, of node: PeerID, to json: inout JSONWriter) {
+        let difference = report.difference
+        let entries = (difference?.entries ?? [])[...]
+        let page = entries.dropFirst(range.lowerBound).prefix(range.count)
+        json.object { json in
+            json.key("node")
+            json.integer(node)
+            json.key("digest")
+            json.string(digest)
+            json.key("cause")
+            json.string(report.hold.code)
+            json.key("detail")
+            json.string(report.hold.explanation)
+            json.key("mine")
+            json.optional(difference?.mine)
+            json.key("theirs")
+            json.optional(difference?.theirs)
+            json.key("compared")
+            json.integer(difference?.compared ?? 0)
+            json.key("missing")
+            json.integer(difference?.missing ?? 0)
+            json.key("extra")
+            json.integer(difference?.extra ?? 0)
+            json.key("conflicting")
+            json.integer(difference?.conflicting ?? 0)
+            json.key("bytes")
+            json.integer(difference?.bytes ?? 0)
+            json.key("ratio")
+            json.value(.number(RecoveryReport.decimal(difference?.ratio ?? 0)))
+            json.key("droppedTransactions")
+            json.integer(report.droppedTransactions)
+            json.key("entries")
+            json.array { json in
+                for entry in page { json.entry(entry) }
+            }
+            json.key("next")
+            if range.upperBound < entries.count {
+                json.string("\(range.upperBound)")
+            } else {
+                json.null()
+            }
+        }
+    }
+}
+
+extension RecoveryReport {
+    /// Four digits behind the point.
+    static func decimal(_ ratio: Double) -> String {
+        let scaled = Int((ratio * 10_000).rounded())
+        let rest = String(scaled % 10_000)
+        return "\(scaled / 10_000).\(String(repeating: "0", count: 4 - rest.count))\(rest)"
+    }
+}
+
+extension JSONWriter {
+    mutating func recovery(_ view: RecoveryView) {
+        object { json in
+            json.key("state")
+            json.string(view.state.rawValue)
+            json.key("cause")
+            json.optional(view.cause)
+            json.key("report")
+            json.optional(view.report)
+        }
+    }
+
+    fileprivate mutating func entry(_ entry: TreeDifference.Entry) {
+        object { json in
+            json.key("kind")
+            json.string(entry.kind.rawValue)
+            json.key("path")
+            json.string(utf8: entry.path.bytes)
+            json.key("mine")
+            json.optional(entry.mine)
+            json.key("theirs")
+            json.optional(entry.theirs)
+        }
+    }
+
+    mutating func optional(_ zxid: Zxid?) {
+        if let zxid { self.zxid(zxid) } else { null() }
+    }
+}

@@ -1,0 +1,212 @@
+import Jute
+package import Logging
+import Replica
+package import Storage
+import Synchronization
+package import Zab
+package import ZnodeTree
+
+/// How much may be thrown away without a person being asked (`recovery.*`).
+package struct RecoveryThresholds: Equatable, Sendable {
+    /// Of what a member has, as a part of it from 0 to 1.
+    package var differingRatio = 0.5
+    package var differingNodes = 10_000
+    package var truncatedTransactions = 1_000
+
+    package init() {}
+}
+
+/// What a held member would lose if it took over the quorum's state.
+package struct RecoveryReport: Equatable, Sendable {
+    /// A later one has a higher number.
+    package var number = 0
+    package var hold: Hold
+    /// Nil where no state was compared.
+    package var difference: TreeDifference?
+    /// Transactions in its log that the quorum does not have.
+    package var droppedTransactions: Int
+}
+
+/// Where a member's repairs are decided on: what is too large for it to decide alone is reported
+/// here and waits for an order.
+package final class RecoveryDesk: Sendable {
+    package let thresholds: RecoveryThresholds
+    private let directory: DataDirectory
+    private let disk: any Disk
+    private let dataDirectory: String
+    private let logger: Logger
+    private let count = Atomic<Int>(0)
+    private let current = Mutex<RecoveryReport?>(nil)
+    private let restart = Mutex<Restart>(Restart())
+
+    private struct Restart {
+        var isOrdered = false
+        var perform: @Sendable () -> Void = {}
+    }
+
+    package init(
+        _ directory: DataDirectory, _ thresholds: RecoveryThresholds, dataDirectory: String,
+        on disk: any Disk, logger: Logger
+    ) {
+        self.logger = logger
+        self.directory = directory
+        self.thresholds = thresholds
+        self.dataDirectory = dataDirectory
+        self.disk = disk
+    }
+
+    /// Why this member is held, and what it would lose; nil while it is not.
+    package var report: RecoveryReport? { current.withLock { $0 } }
+
+    // MARK: Deciding
+
+    /// Compares what a leader has sent with what this member has.
+    ///
+    /// - Parameters:
+    ///   - mine: The state served here.
+    ///   - theirs: The leader's state.
+    ///   - tail: Transactions logged here that may not be in it, in order.
+    /// - Returns: Whether it may take the place of this member's state without a person's order.
+    func mayReplace(
+        _ mine: borrowing DataTree, by theirs: borrowing DataTree, droppingAtMost tail: [Zxid]
+    ) -> Bool {
+        let lineage = theirs.data(of: Lineage.path).flatMap { $0 }.flatMap { Lineage($0) }
+        let own = mine.data(of: Lineage.path).flatMap { $0 }.flatMap { Lineage($0) }
+        if let lineage, let own, lineage.ensemble != own.ensemble {
+            report(foreign: .otherEnsemble(lineage.ensemble), mine)
+            return false
+        }
+        let span = tail.first.flatMap { first in tail.last.map { first...$0 } }
+        let difference = TreeDifference(
+            of: mine, against: theirs, isDiscarded: { lineage?.has($0) == false }, span: span)
+        let dropped = tail.filter { $0 > difference.lastSeen ?? .untrusted }.count
+        guard
+            difference.counted > thresholds.differingNodes
+                || difference.ratio > thresholds.differingRatio
+                || dropped > thresholds.truncatedTransactions
+        else { return true }
+        publish(
+            RecoveryReport(
+                hold: .tooDifferent, difference: difference, droppedTransactions: dropped))
+        return false
+    }
+
+    /// Reports a TRUNC that is not obeyed.
+    func report(dropped: Int) {
+        publish(RecoveryReport(hold: .tooDifferent, droppedTransactions: dropped))
+    }
+
+    /// Reports data of another ensemble: all of it would go.
+    func report(foreign hold: Hold, _ mine: borrowing DataTree) {
+        let difference = TreeDifference(of: mine, against: DataTree())
+        publish(RecoveryReport(hold: hold, difference: difference, droppedTransactions: 0))
+    }
+
+    private func publish(_ report: RecoveryReport) {
+        var report = report
+        report.number = count.add(1, ordering: .relaxed).newValue
+        current.withLock { $0 = report }
+    }
+
+    // MARK: Orders
+
+    /// What was set aside and is still there.
+    package func detachments() throws(StorageError) -> [Detachment] {
+        try directory.detachments()
+    }
+
+    /// Deletes what was set aside.
+    ///
+    /// - Returns: False if there is nothing of this number.
+    package func removeDetachment(_ number: Int, because reason: String) throws(StorageError)
+        -> Bool
+    {
+        guard try directory.removeDetachment(number) else { return false }
+        try audit("deleted what was set aside as \(number): \(reason)")
+        return true
+    }
+
+    /// Writes an order down, once. The member starts anew and obeys it.
+    ///
+    /// - Parameters:
+    ///   - rebuild: What to do.
+    ///   - reason: The person's words, for the audit.
+    /// - Returns: False if one was given before.
+    /// - Throws: `.layout` for a detachment that is not there, `.disk`.
+    package func order(_ rebuild: Rebuild, because reason: String) throws(StorageError) -> Bool {
+        let isFirst = restart.withLock { restart in
+            defer { restart.isOrdered = true }
+            return !restart.isOrdered
+        }
+        guard isFirst else { return false }
+        do throws(StorageError) {
+            try audit("\(rebuild.words): \(reason)")
+            try directory.order(rebuild)
+        } catch {
+            restart.withLock { $0.isOrdered = false }
+            throw error
+        }
+        return true
+    }
+
+    /// Lets the member start anew. Whoever runs it is told.
+    package func restartNow() {
+        let perform = restart.withLock { $0.perform }
+        perform()
+    }
+
+    /// Who stops and starts the member.
+    package func onRestart(_ perform: @escaping @Sendable () -> Void) {
+        restart.withLock { $0.perform = perform }
+    }
+
+    // MARK: Files and log
+
+    /// Tells whoever reads the log of this member.
+    package func warn(_ line: String) {
+        logger.warning("\(line)")
+    }
+
+    private var flagPath: String { dataDirectory + "/flags/force_recovery" }
+
+    /// The first line of `flags/force_recovery`; nil without that file.
+    package func fileFlag() throws(StorageError) -> String? {
+        guard try disk.exists(flagPath), let bytes = try disk.content(of: flagPath) else {
+            return nil
+        }
+        let line = String(decoding: bytes, as: UTF8.self).prefix { !$0.isNewline }
+        return String(line.filter { !$0.isWhitespace })
+    }
+
+    /// Takes the file away: it was used, or refused.
+    ///
+    /// - Returns: Whether there was one.
+    @discardableResult
+    package func removeFileFlag() throws(StorageError) -> Bool {
+        guard try disk.exists(flagPath) else { return false }
+        try disk.remove(flagPath)
+        try disk.syncDirectory(dataDirectory + "/flags")
+        return true
+    }
+
+    /// Adds a line to `recovery.audit`, durably.
+    package func audit(_ line: String) throws(StorageError) {
+        let path = dataDirectory + "/recovery.audit"
+        let isNew = try !disk.exists(path)
+        let file = try disk.open(path, isNew ? .create : .update)
+        let text = "\(currentTimeMillis()) \(String(line.map { $0.isNewline ? " " : $0 }))"
+        try file.write(Array((text + "\n").utf8), at: try file.size())
+        try file.sync()
+        if isNew { try disk.syncDirectory(dataDirectory) }
+    }
+}
+
+extension Rebuild {
+    fileprivate var words: String {
+        switch self {
+        case .fromQuorum(keepingPromises: true): "adopt the quorum's state"
+        case .fromQuorum(keepingPromises: false): "adopt the quorum's state, as a new member"
+        case .fromDetached(let number): "put back what was set aside as \(number)"
+        }
+    }
+}
