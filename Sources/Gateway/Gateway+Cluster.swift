@@ -48,9 +48,13 @@ extension Gateway {
         let reports = peers.reports
         let now = ContinuousClock.now
         let configured = options.members
-        let ids = Set(configured.map(\.id)).union(announcements.keys).union([status.id])
-        let ownAlarms = Alarm.current(status, DiskSpace(of: options.dataDirectory))
-            .map(\.rawValue)
+        // What members that were taken out have published goes only with their sessions.
+        let published = options.configVersion > 0 ? [] : Set(announcements.keys)
+        let ids = published.union(configured.map(\.id)).union([status.id])
+        let ownAlarms = Alarm.current(
+            status, DiskSpace(of: options.dataDirectory), digestWatch.verdict
+        )
+        .map(\.rawValue)
         let members = ids.sorted().map { id in
             let entry = configured.first { $0.id == id }
             var member = ClusterMember(
@@ -131,6 +135,15 @@ extension Gateway {
             await self?.lookForFlags()
             return self != nil
         }
+        digestComparison.start(pause: .seconds(1)) { [weak self] in
+            self?.compareDigests()
+            return self != nil
+        }
+        let pause = options.scrubInterval
+        scrubbing.start(pause: pause) { [weak self] in
+            await self?.scrub()
+            return self != nil
+        }
         let known = lastKnown
         peers.start(
             addresses: { [weak self] in
@@ -145,6 +158,8 @@ extension Gateway {
         await clusterWatch.stop()
         await historyCompletion.stop()
         await flagWatch.stop()
+        await digestComparison.stop()
+        await scrubbing.stop()
         await peers.stop()
     }
 }

@@ -34,6 +34,8 @@ extension Gateway {
         json.integer(status.acceptedEpoch)
         json.key("currentEpoch")
         json.integer(status.currentEpoch)
+        json.key("configVersion")
+        json.integer(options.configVersion)
         json.key("zxid")
         json.zxid(zxid)
         json.key("logged")
@@ -57,11 +59,20 @@ extension Gateway {
             json.key("oldest")
             json.zxid(node.history.floor)
         }
+        json.key("digests")
+        json.object { json in
+            for (zxid, digest) in node.digests.sorted(by: { $0.key < $1.key }) {
+                json.key(text: "\(zxid)")
+                json.string("\(Zxid(rawValue: Int64(bitPattern: digest)))")
+            }
+        }
         json.key("disk")
         json.disk(disk)
         json.key("alarms")
         json.array { json in
-            for alarm in Alarm.current(status, disk) { json.string(alarm.rawValue) }
+            for alarm in Alarm.current(status, disk, digestWatch.verdict) {
+                json.string(alarm.rawValue)
+            }
         }
         json.key("version")
         json.string(options.version)

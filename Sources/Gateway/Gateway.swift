@@ -19,6 +19,9 @@ package final class Gateway: HTTPHandler {
     let clusterWatch: ClusterWatch
     let historyCompletion = PeriodicTask()
     let flagWatch = PeriodicTask()
+    let digestComparison = PeriodicTask()
+    let scrubbing = PeriodicTask()
+    let digestWatch = DigestWatch()
     let flagRefusals = Once()
     let documents = ReportDocuments()
     let lastKnown = LastKnown()
@@ -203,6 +206,7 @@ package final class Gateway: HTTPHandler {
         case (.rollbacks, _): return try rollBack(call)
         case (.watchers, _): return try readWatchers(call)
         case (.peerHistory, _): return try exportHistory(call)
+        case (.peerAdoption, _): return try takeAdoption(call)
         case (.recovery, _): return try readRecovery(call)
         case (.recoveryReport, _): return try readReport(call)
         case (.recoveryFlag, .delete): return try lowerFlag(call)

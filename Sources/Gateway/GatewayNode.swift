@@ -14,6 +14,10 @@ package protocol GatewayNode: AnyObject, Sendable {
     var history: ChangeHistory { get }
     /// Where repairs are decided on.
     var recovery: RecoveryDesk { get }
+    /// Digests of the served state, by zxid.
+    var digests: [Zxid: UInt64] { get }
+    /// The served state is wrong: the leader's takes its place.
+    func distrust(_ reason: String)
     /// Everybody who waits for a change.
     var waits: WaitService { get }
     var standing: NodeStanding { get }

@@ -1723,7 +1723,7 @@ enum OpenAPIDocument {
      "recovery"
     ],
     "operationId": "getRecoveryReport",
-    "summary": "What this node would lose if it took over the quorum's state; only while it is held.",
+    "summary": "What this node would lose if it took over the quorum's state, while it is held; what it knows of the others, while it is stranded.",
     "security": [
      {},
      {
@@ -1764,7 +1764,14 @@ enum OpenAPIDocument {
       "content": {
        "application/json": {
         "schema": {
-         "$ref": "#/components/schemas/RecoveryReport"
+         "oneOf": [
+          {
+           "$ref": "#/components/schemas/RecoveryReport"
+          },
+          {
+           "$ref": "#/components/schemas/StrandedReport"
+          }
+         ]
         }
        }
       }
@@ -1801,7 +1808,7 @@ enum OpenAPIDocument {
      "recovery"
     ],
     "operationId": "raiseRecoveryFlag",
-    "summary": "Decides for a held node: what it has is set aside, and it takes over the quorum's state. Good once, for the report that `If-Match` names.",
+    "summary": "Decides for a held node (`adopt-quorum`): what it has is set aside, and it takes over the quorum's state. Or for a stranded one (`adopt-local`): the members that are not dead go on with what they have. Good once, for the report that `If-Match` names.",
     "security": [
      {},
      {
@@ -1833,8 +1840,16 @@ enum OpenAPIDocument {
          "action": {
           "type": "string",
           "enum": [
-           "adopt-quorum"
+           "adopt-quorum",
+           "adopt-local"
           ]
+         },
+         "dead": {
+          "description": "With `adopt-local`: the members that are dead for good. Every other one has to be there and takes part.",
+          "type": "array",
+          "items": {
+           "type": "integer"
+          }
          },
          "reason": {
           "type": "string",
@@ -4743,6 +4758,7 @@ enum OpenAPIDocument {
       "enum": [
        "other-ensemble",
        "other-name",
+       "removed",
        "too-different"
       ]
      },
@@ -4835,6 +4851,68 @@ enum OpenAPIDocument {
        "string",
        "null"
       ]
+     }
+    }
+   },
+   "StrandedReport": {
+    "type": "object",
+    "required": [
+     "node",
+     "digest",
+     "cause",
+     "logged",
+     "acceptedEpoch",
+     "members"
+    ],
+    "properties": {
+     "node": {
+      "type": "integer"
+     },
+     "digest": {
+      "type": "string",
+      "pattern": "^[0-9a-f]{64}$"
+     },
+     "cause": {
+      "type": "string",
+      "enum": [
+       "no-quorum"
+      ]
+     },
+     "logged": {
+      "type": "string",
+      "description": "The end of this node's log."
+     },
+     "acceptedEpoch": {
+      "type": "integer"
+     },
+     "members": {
+      "description": "The others.",
+      "type": "array",
+      "items": {
+       "type": "object",
+       "required": [
+        "id",
+        "answers",
+        "logged"
+       ],
+       "properties": {
+        "id": {
+         "type": "integer"
+        },
+        "answers": {
+         "type": "boolean",
+         "description": "Over HTTP",
+         "when it was asked last.": null
+        },
+        "logged": {
+         "type": [
+          "string",
+          "null"
+         ],
+         "description": "The end of its log, as it said last."
+        }
+       }
+      }
      }
     }
    },
@@ -5258,6 +5336,8 @@ enum OpenAPIDocument {
      "contended",
      "held",
      "not-held",
+     "quorum-reachable",
+     "survivor-unreachable",
      "no-report",
      "no-detachment",
      "fence-lost",

@@ -18,6 +18,8 @@ package enum Route: Equatable, Sendable {
     case watchers
     /// What members give each other of their histories.
     case peerHistory
+    /// An order to go on without some members, from the survivor that a person gave it to.
+    case peerAdoption
     case cluster
     case recovery
     case recoveryReport
@@ -41,7 +43,7 @@ extension Route {
         case .znode: [.get, .put, .post, .delete]
         case .contention: [.get, .post, .delete]
         case .acl: [.get, .put]
-        case .transactions, .reads, .rollbacks, .sessionKeepalive: [.post]
+        case .transactions, .reads, .rollbacks, .sessionKeepalive, .peerAdoption: [.post]
         case .sessions: [.get, .post]
         case .session: [.get, .delete]
         case .recoveryFlag: [.put, .delete]

@@ -96,6 +96,7 @@ package struct RoutedRequest: Sendable {
         case "rollbacks" where rest.isEmpty: return .rollbacks
         case "watchers" where rest.isEmpty: return .watchers
         case "peer" where rest.elementsEqual("/history".utf8): return .peerHistory
+        case "peer" where rest.elementsEqual("/adoption".utf8): return .peerAdoption
         case "node" where rest.isEmpty: return .node
         case "openapi.json" where rest.isEmpty: return .openapi
         default: break

@@ -20,6 +20,7 @@ package final class Node: Sendable {
     package let waits: WaitService
     /// Where repairs are decided on.
     package let recovery: RecoveryDesk
+    private let digestLog: DigestLog
     private let endedSessions: EndedSessions
     package let id: PeerID
     package let startedAt: Int64
@@ -60,7 +61,7 @@ package final class Node: Sendable {
         } catch {
             throw NodeError("\(error)")
         }
-        (loop, served, history, recovery) = try made.get()
+        (loop, served, history, recovery, digestLog) = try made.get()
         self.mailbox = mailbox
         self.published = published
         self.batchListener = batchListener
@@ -70,7 +71,7 @@ package final class Node: Sendable {
     }
 
     private typealias Made = (
-        NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory, RecoveryDesk
+        NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory, RecoveryDesk, DigestLog
     )
 
     private static func makeLoop(
@@ -114,24 +115,28 @@ package final class Node: Sendable {
                 }
             }
         }
+        let digests = DigestLog(exactAfter: opened.exactAfter)
         let desk = RecoveryDesk(
             opened.directory, settings.recovery,
             dataDirectory: settings.directory.dataDirectory, on: disk, logger: logger)
         let loop = NodeLoop(
             eventLoop: eventLoop, settings: settings, storage: storage, waits: waits,
-            endedSessions: endedSessions, desk: desk, initialHold: opened.hold, mailbox: mailbox,
+            endedSessions: endedSessions, desk: desk, digests: digests, initialHold: opened.hold,
+            mailbox: mailbox,
             logger: logger,
             batchEnded: { batchListener.batchEnded() },
             publish: { published.set($0) })
         inbox.bind(NIOLoopBound(loop, eventLoop: eventLoop))
         loop.onStopped = { inbox.unbind() }
+        var options = settings.replica
+        options.history = settings.adoption?.history
         let replica = Replica(
-            peer: opened.peer, tree: opened.tree, options: settings.replica, environment: loop,
+            peer: opened.peer, tree: opened.tree, options: options, environment: loop,
             random: SystemRandomNumberGenerator(), clock: currentTimeMillis(),
             exactAfter: opened.exactAfter)
         loop.replica = replica
         loop.publishStatus(now)
-        return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served, history, desk)
+        return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served, history, desk, digests)
     }
 
     // MARK: Life
@@ -176,6 +181,20 @@ package final class Node: Sendable {
 
     /// Cheaper than the whole status: no lock, nothing copied.
     package var standing: NodeStanding { published.standing }
+
+    /// Digests of the served state at some zxids, the present one among them: what others have at
+    /// the same zxid must be the same.
+    package var digests: [Zxid: UInt64] {
+        digestLog.digests(with: served.read { ($0.lastApplied, $0.digest) })
+    }
+
+    /// The served state is not the one that a quorum has: the leader's takes its place.
+    package func distrust(_ reason: String) {
+        post { loop in
+            loop.logger.critical("\(reason)")
+            loop.replica?.distrust(reason, now: loop.now)
+        }
+    }
 
     // MARK: Requests
 

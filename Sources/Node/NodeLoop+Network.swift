@@ -135,6 +135,10 @@ extension NodeLoop: ReplicaEnvironment {
         storage.setCurrentEpoch(epoch, orDie: die)
     }
 
+    func saveLoss(through zxid: Zxid) {
+        storage.noteLoss(through: zxid, orDie: die)
+    }
+
     func trustHistory() {
         storage.trustHistory(orDie: die)
     }
@@ -154,12 +158,16 @@ extension NodeLoop: ReplicaEnvironment {
 
     func applied(_ result: TxnResult) {
         storage.noteCommitted(result.zxid)
+        if DigestLog.mustHave(result.zxid), let replica {
+            digests.add(result.zxid, replica.served.read { $0.digest })
+        }
         storage.history.applied(result)
         endedSessions.applied(result)
         waits.applied(result)
     }
 
     func replacedState(through zxid: Zxid) {
+        digests.removeAll()
         storage.history.jumped(to: zxid)
         waits.replacedState(through: zxid)
     }
@@ -196,6 +204,7 @@ extension NodeLoop: ReplicaEnvironment {
     private func noteHold(_ hold: Hold) {
         logger.critical("held: \(hold.explanation)")
         guard hold != .tooDifferent, let replica else { return }
+        if hold == .removed { return desk.reportRemoval() }
         desk.report(foreign: hold, replica.served.view())
     }
 

@@ -21,9 +21,12 @@ final class NodeLoop {
     let waits: WaitService
     let endedSessions: EndedSessions
     let desk: RecoveryDesk
+    let digests: DigestLog
     /// Why the node takes no part from its start on.
     let initialHold: Hold?
     let mailbox: Mailbox<@Sendable (NodeLoop) -> Void>
+    /// The mailbox's other buffer.
+    private var spareJobs: [@Sendable (NodeLoop) -> Void] = []
     /// Wakes whoever was answered in a batch.
     let batchEnded: @Sendable () -> Void
     let publish: @Sendable (NodeStatus) -> Void
@@ -45,7 +48,8 @@ final class NodeLoop {
 
     init(
         eventLoop: any EventLoop, settings: NodeSettings, storage: NodeStorage,
-        waits: WaitService, endedSessions: EndedSessions, desk: RecoveryDesk, initialHold: Hold?,
+        waits: WaitService, endedSessions: EndedSessions, desk: RecoveryDesk, digests: DigestLog,
+        initialHold: Hold?,
         mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, logger: Logger,
         batchEnded: @escaping @Sendable () -> Void,
         publish: @escaping @Sendable (NodeStatus) -> Void
@@ -56,6 +60,7 @@ final class NodeLoop {
         self.waits = waits
         self.endedSessions = endedSessions
         self.desk = desk
+        self.digests = digests
         self.initialHold = initialHold
         self.mailbox = mailbox
         self.logger = logger
@@ -80,11 +85,16 @@ final class NodeLoop {
     }
 
     func drainMailbox() {
-        let jobs = mailbox.takeAll()
-        guard !jobs.isEmpty else { return }
-        batch { _, _ in
-            for job in jobs { job(self) }
+        var jobs = spareJobs
+        spareJobs = []
+        mailbox.takeAll(into: &jobs)
+        if !jobs.isEmpty {
+            batch { _, _ in
+                for job in jobs { job(self) }
+            }
+            jobs.removeAll(keepingCapacity: true)
         }
+        spareJobs = jobs
     }
 
     // MARK: Timer

@@ -68,6 +68,14 @@ final class NodeStorage {
         }
     }
 
+    func noteLoss(through zxid: Zxid, orDie: Death) {
+        do throws(StorageError) {
+            try directory.noteLoss(.through(zxid))
+        } catch {
+            orDie("the standing cannot be saved: \(error)")
+        }
+    }
+
     func trustHistory(orDie: Death) {
         do throws(StorageError) {
             try directory.lossHealed()

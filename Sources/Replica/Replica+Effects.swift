@@ -70,6 +70,8 @@ extension Replica {
             environment.departed(departure)
         case .metStranger(let server, let ensemble):
             environment.metStranger(server, of: ensemble)
+        case .saveLoss(let zxid):
+            environment.saveLoss(through: zxid)
         case .trustHistory:
             environment.trustHistory()
         }
@@ -93,6 +95,7 @@ extension Replica {
         counters.committed += 1
         if result.digestMatches == false, proposal.zxid > exactAfter {
             counters.digestMismatches += 1
+            counters.unrepairedMismatches += 1
         }
         environment.applied(result)
         if result.changes.contains(where: { $0.path == Lineage.path }) { learnLineage() }
@@ -173,6 +176,13 @@ extension Replica {
         settle(now)
     }
 
+    /// The served state is not the one that a quorum has at the same zxid.
+    package func distrust(_ reason: String, now: Milliseconds) {
+        counters.repairs += 1
+        peer.distrust(reason, now: now)
+        settle(now)
+    }
+
     // MARK: A state from the leader
 
     package func receiveSnapshot(_ chunk: [UInt8], now: Milliseconds) {
@@ -219,6 +229,7 @@ extension Replica {
             mtime: environment.wallClock)
         let zxid = state.lastApplied
         served.write { $0 = state }
+        counters.unrepairedMismatches = 0
         learnLineage()
         environment.replacedState(through: zxid)
         sinceSnapshot = 0

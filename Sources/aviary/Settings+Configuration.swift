@@ -55,6 +55,10 @@ extension NodeSettings {
             bootstraps: false)
         waitLimit = configuration.http.maximumWaits
         clusterName = configuration.clusterID
+        if configuration.recovery.isStrict {
+            recovery = .strict
+            return
+        }
         recovery.differingRatio = configuration.recovery.maximumDifferingRatio
         recovery.differingNodes = configuration.recovery.maximumDifferingNodes
         recovery.truncatedTransactions = configuration.recovery.maximumTruncatedTransactions
@@ -91,7 +95,8 @@ extension Ensemble {
         self.init(
             quorum: QuorumVerifier(configuration),
             observers: Set(ensemble.observers.map(\.id)),
-            configText: Array(ensemble.text(version: 0).utf8))
+            configText: Array(ensemble.text().utf8),
+            configVersion: ensemble.version)
     }
 }
 
