@@ -9,13 +9,13 @@ import ZnodeTree
 /// Earlier states are the present one with what came later undone: compared, znode by znode, with
 /// copies that were kept.
 @Suite struct LookBackTests {
-    private static let seeds = (1...12).map { UInt64($0) }
+    private static let seeds = (1...8).map { UInt64($0) }
 
     @Test(arguments: seeds)
     func `every znode is at every moment what it was`(seed: UInt64) async throws {
         // With much memory, with little, and with next to none.
         let life = try RandomLife(seed: seed, windowBytes: [1 << 20, 8_000, 1][Int(seed % 3)])
-        life.live(250)
+        life.live(180)
         if seed % 2 == 0 { try life.restart() }
         let everything = life.copies.reduce(into: Set<ZnodePath>()) { $0.formUnion($1.paths) }
         let tree = life.tree
@@ -61,7 +61,7 @@ import ZnodeTree
         seed: UInt64
     ) async throws {
         var random = SeededGenerator(seed: seed)
-        for _ in 0..<12 {
+        for _ in 0..<10 {
             let life = try RandomLife(seed: random.next())
             life.live(Int.random(in: 60...160, using: &random))
             let copy = try #require(life.copies.randomElement(using: &random))
