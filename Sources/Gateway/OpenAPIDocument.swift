@@ -5141,6 +5141,19 @@ enum OpenAPIDocument {
       "type": "integer",
       "format": "int64"
      },
+     "configVersion": {
+      "description": "Above 0 once members were taken out by order.",
+      "type": "integer",
+      "format": "int64"
+     },
+     "digests": {
+      "description": "Of the served state, by zxid; members compare them.",
+      "type": "object",
+      "additionalProperties": {
+       "type": "string",
+       "pattern": "^[0-9a-f]{16}$"
+      }
+     },
      "currentEpoch": {
       "type": "integer",
       "format": "int64"
