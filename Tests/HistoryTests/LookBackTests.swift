@@ -307,6 +307,28 @@ import ZnodeTree
         #expect(life.tree.find("/box/y") == nil)
     }
 
+    @Test func `nothing comes back below a live ephemeral`() async throws {
+        let life = try RandomLife(seed: 1)
+        func create(_ path: ZnodePath, _ mode: CreateOperation.Mode) {
+            life.perform(
+                .create(CreateOperation(path: path, data: [], mode: mode)),
+                session: RandomLife.sessions[0])
+        }
+        create("/s", .persistent(sequential: false))
+        create("/s/c", .persistent(sequential: false))
+        create("/s/c/d", .persistent(sequential: false))
+        let zxid = life.now
+        for path in ["/s/c/d", "/s/c", "/s"] as [ZnodePath] {
+            life.perform(.delete(path: path, version: -1))
+        }
+        create("/s", .ephemeral(sequential: false))
+        let back = try await rollback(life, "/", zxid)
+        #expect(back.isEmpty)
+        #expect(
+            back.kept.map { "\($0.path) \($0.reason?.rawValue ?? "")" }
+                == ["/s ephemeral", "/s/c below-ephemeral", "/s/c/d below-ephemeral"])
+    }
+
     @Test func `what is too large says so, and the counts are exact`() async throws {
         let life = try RandomLife(seed: 1)
         let long = [UInt8](repeating: 7, count: 1_000_000)
