@@ -136,7 +136,7 @@ extension Gateway {
             return self != nil
         }
         digestComparison.start(pause: .seconds(1)) { [weak self] in
-            self?.compareDigests()
+            await self?.compareDigests()
             return self != nil
         }
         let pause = options.scrubInterval

@@ -4966,6 +4966,7 @@ enum OpenAPIDocument {
        "damaged-log",
        "truncation",
        "received-state",
+       "mended",
        "adopted-quorum",
        "restored-state",
        null

@@ -7,7 +7,7 @@ package import Replica
 import Storage
 import Synchronization
 import Zab
-import ZnodeTree
+package import ZnodeTree
 
 /// One member of an ensemble, or a node that stands alone: the replica with its thread, its
 /// sockets and its disk. Everything here may be called from any thread.
@@ -186,6 +186,33 @@ package final class Node: Sendable {
     /// the same zxid must be the same.
     package var digests: [Zxid: UInt64] {
         digestLog.digests(with: served.read { ($0.lastApplied, $0.digest) })
+    }
+
+    /// An exact view of the state at a zxid that this node has just reached or is about to reach.
+    ///
+    /// - Parameters:
+    ///   - zxid: Not applied yet, or the last one that was.
+    ///   - complete: Gets nil when the node is past it already, or never is at exactly that state.
+    ///     Called on the node's thread; perhaps never, if nothing more is written.
+    package func pin(at zxid: Zxid, complete: @escaping @Sendable (DataTree?) -> Void) {
+        post { loop in
+            guard let replica = loop.replica else { return complete(nil) }
+            let last = replica.served.read { $0.lastApplied }
+            if zxid == last { return complete(replica.served.view()) }
+            if zxid < last { return complete(nil) }
+            loop.digests.pin(at: zxid, complete)
+        }
+    }
+
+    /// Serves a state that was mended, brought up to date.
+    ///
+    /// - Parameters:
+    ///   - state: What a quorum has at its zxid.
+    ///   - complete: Gets false if it came too late: then nothing has changed.
+    package func serve(mended state: DataTree, complete: @escaping @Sendable (Bool) -> Void) {
+        post { loop in
+            complete(loop.replica?.serve(mended: state, now: loop.now) ?? false)
+        }
     }
 
     /// The served state is not the one that a quorum has: the leader's takes its place.

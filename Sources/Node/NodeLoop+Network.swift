@@ -161,6 +161,9 @@ extension NodeLoop: ReplicaEnvironment {
         if DigestLog.mustHave(result.zxid), let replica {
             digests.add(result.zxid, replica.served.read { $0.digest })
         }
+        if digests.isAwaited(result.zxid), let replica {
+            digests.release(result.zxid, replica.served.view())
+        }
         storage.history.applied(result)
         endedSessions.applied(result)
         waits.applied(result)

@@ -52,6 +52,12 @@ final class ScriptedNode: GatewayNode {
     /// What was submitted, in its order.
     var writes: [Write] { written.withLock { $0 } }
 
+    func pin(at zxid: Zxid, complete: @escaping @Sendable (DataTree?) -> Void) { complete(nil) }
+
+    func serve(mended state: DataTree, complete: @escaping @Sendable (Bool) -> Void) {
+        complete(false)
+    }
+
     func distrust(_ reason: String) {}
 
     var status: NodeStatus { preconditionFailure("no test asks a scripted node for its status") }
