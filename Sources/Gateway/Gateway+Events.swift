@@ -158,13 +158,10 @@ extension Gateway {
     ///
     /// - Throws: `cursor-expired` when there is none.
     func elsewhere(_ cursor: EventCursor, _ call: Call) throws(Problem) -> HTTPResponse {
-        guard let address = memberReachingBack(to: cursor.after) else {
+        guard let response = elsewhere(reachingBackTo: cursor.after, call) else {
             throw cursorExpired()
         }
-        var headers = headers(call, zxid: servedZxid)
-        let query = call.request.head.rawQuery.map { String(decoding: $0, as: UTF8.self) } ?? ""
-        headers.add("Location", "http://\(address)/v1/events?\(query)")
-        return HTTPResponse(status: 307, headers: headers)
+        return response
     }
 
     /// 410 with what this node has.

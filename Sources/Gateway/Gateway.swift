@@ -239,6 +239,8 @@ package final class Gateway: HTTPHandler {
         case (.contention(let kind, let path), _): return try readContention(kind, path, call)
         case (.cluster, _): return try readCluster(call)
         case (.events, _): return try readEvents(call)
+        case (.history, _): return try readHistory(call)
+        case (.rollbacks, _): return try rollBack(call)
         case (.watchers, _): return try readWatchers(call)
         case (.peerHistory, _): return try exportHistory(call)
         case (.snapshots, .post): return try takeSnapshot(call)

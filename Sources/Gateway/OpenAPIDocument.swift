@@ -42,6 +42,10 @@ enum OpenAPIDocument {
    "description": "What happened, from a cursor on, and who waits for it."
   },
   {
+   "name": "history",
+   "description": "What was, and how to get back there."
+  },
+  {
    "name": "sessions",
    "description": "What ephemeral znodes live by."
   },
@@ -81,7 +85,7 @@ enum OpenAPIDocument {
     ],
     "operationId": "readZnode",
     "summary": "A znode's value and stat.",
-    "description": "JSON unless `raw` or `Accept: application/octet-stream` asks for the bytes alone, which come\nwith the stat in headers `Aviary-Stat-*`.\n\nWith a wait and `If-None-Match`: held until the tag is another, or 304 when the wait ends; a\nznode that is missing, or is deleted meanwhile, is 404 at once. With a wait and `until`:\nheld until the znode exists or is gone, then the answer of that moment, 200 or 404.\n",
+    "description": "JSON unless `raw` or `Accept: application/octet-stream` asks for the bytes alone, which come\nwith the stat in headers `Aviary-Stat-*`.\n\nWith a wait and `If-None-Match`: held until the tag is another, or 304 when the wait ends; a\nznode that is missing, or is deleted meanwhile, is 404 at once. With a wait and `until`:\nheld until the znode exists or is gone, then the answer of that moment, 200 or 404.\n\nWith `at`: the znode as it was, its stat included, for whom both the access control list of\nthat moment and, where the znode is still there, of now let read; 404 if it did not exist.\n",
     "parameters": [
      {
       "$ref": "#/components/parameters/raw"
@@ -109,6 +113,9 @@ enum OpenAPIDocument {
      },
      {
       "$ref": "#/components/parameters/until"
+     },
+     {
+      "$ref": "#/components/parameters/at"
      }
     ],
     "responses": {
@@ -141,6 +148,17 @@ enum OpenAPIDocument {
      },
      "304": {
       "$ref": "#/components/responses/NotModified"
+     },
+     "307": {
+      "description": "Another node reaches back to that moment, this one does not.",
+      "headers": {
+       "Location": {
+        "schema": {
+         "type": "string",
+         "format": "uri"
+        }
+       }
+      }
      },
      "400": {
       "$ref": "#/components/responses/Problem"
@@ -204,6 +222,9 @@ enum OpenAPIDocument {
      },
      {
       "$ref": "#/components/parameters/until"
+     },
+     {
+      "$ref": "#/components/parameters/at"
      }
     ],
     "responses": {
@@ -297,11 +318,22 @@ enum OpenAPIDocument {
      "304": {
       "$ref": "#/components/responses/NotModified"
      },
+     "307": {
+      "description": "Another node reaches back to that moment, this one does not.",
+      "headers": {
+       "Location": {
+        "schema": {
+         "type": "string",
+         "format": "uri"
+        }
+       }
+      }
+     },
      "404": {
       "description": "There is no such znode."
      },
      "410": {
-      "description": "The session is over."
+      "description": "The session is over, or the history does not reach back."
      },
      "412": {
       "description": "The tag is not current."
@@ -626,6 +658,9 @@ enum OpenAPIDocument {
      },
      {
       "$ref": "#/components/parameters/preferWait"
+     },
+     {
+      "$ref": "#/components/parameters/at"
      }
     ],
     "responses": {
@@ -652,6 +687,17 @@ enum OpenAPIDocument {
      },
      "304": {
       "$ref": "#/components/responses/NotModified"
+     },
+     "307": {
+      "description": "Another node reaches back to that moment, this one does not.",
+      "headers": {
+       "Location": {
+        "schema": {
+         "type": "string",
+         "format": "uri"
+        }
+       }
+      }
      },
      "400": {
       "$ref": "#/components/responses/Problem"
@@ -1265,6 +1311,307 @@ enum OpenAPIDocument {
      },
      "503": {
       "$ref": "#/components/responses/Unavailable"
+     }
+    }
+   }
+  },
+  "/v1/history": {
+   "get": {
+    "tags": [
+     "history"
+    ],
+    "operationId": "readHistory",
+    "summary": "The transactions that touched a path, the newest first, for administrators.",
+    "description": "A line for each znode that a transaction changed. `/aviary` and `/zookeeper` are left out of\nscopes above them.\n",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "parameters": [
+     {
+      "name": "path",
+      "in": "query",
+      "required": true,
+      "description": "Need not exist.",
+      "schema": {
+       "$ref": "#/components/schemas/Path"
+      }
+     },
+     {
+      "name": "scope",
+      "in": "query",
+      "description": "The path itself, its direct children, or itself and all below.",
+      "schema": {
+       "enum": [
+        "node",
+        "children",
+        "subtree"
+       ],
+       "default": "node"
+      }
+     },
+     {
+      "name": "since",
+      "in": "query",
+      "description": "Exclusive: a cursor, a zxid or a time. Without it, as far back as this node reaches.\n",
+      "schema": {
+       "type": "string"
+      }
+     },
+     {
+      "name": "limit",
+      "in": "query",
+      "description": "Exceeded rather than parting a transaction.",
+      "schema": {
+       "type": "integer",
+       "minimum": 1,
+       "maximum": 10000,
+       "default": 500
+      }
+     },
+     {
+      "name": "cursor",
+      "in": "query",
+      "description": "The `next` of the page before.",
+      "schema": {
+       "$ref": "#/components/schemas/Cursor"
+      }
+     },
+     {
+      "$ref": "#/components/parameters/requestID"
+     },
+     {
+      "$ref": "#/components/parameters/session"
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "A page.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object",
+         "required": [
+          "transactions",
+          "next"
+         ],
+         "properties": {
+          "transactions": {
+           "type": "array",
+           "items": {
+            "$ref": "#/components/schemas/HistoryLine"
+           }
+          },
+          "next": {
+           "description": "Null behind the last page.",
+           "oneOf": [
+            {
+             "$ref": "#/components/schemas/Cursor"
+            },
+            {
+             "type": "null"
+            }
+           ]
+          }
+         }
+        }
+       }
+      }
+     },
+     "307": {
+      "description": "Another node reaches back to `since`, this one does not.",
+      "headers": {
+       "Location": {
+        "schema": {
+         "type": "string",
+         "format": "uri"
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
+      "$ref": "#/components/responses/HistoryGone"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     }
+    }
+   }
+  },
+  "/v1/rollbacks": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/requestID"
+    },
+    {
+     "$ref": "#/components/parameters/session"
+    }
+   ],
+   "post": {
+    "tags": [
+     "history"
+    ],
+    "operationId": "rollBack",
+    "summary": "Makes a subtree what it was, in one transaction, for administrators.",
+    "description": "Existence, data and mode of the znodes at and below `path`, by an ordinary transaction with\na zxid of its own; history stays as it is. Ephemerals belong to their sessions: none is\ncreated, and live ones stay, with what is above them. A znode whose mode differs is deleted\nand created again, with everything below it; one that was deleted and created again since,\nand is what it was, is left alone. `/aviary` and `/zookeeper` are left out.\n\nFirst a dry run, whose answer is the difference and whose `ETag` names it; then the same\nwith `If-Match`. The transaction is applied only if the difference is still that one: the\nleader checks that nothing in the subtree has changed since it was compared.\n\nACLs of znodes that exist are left alone, unless `restoreAcl` is set: then they are set\nfirst, one by one, since a transaction cannot hold them. If something else changes\nmeanwhile, the answer is a problem with `outcome` `applied`.\n",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "parameters": [
+     {
+      "name": "If-Match",
+      "in": "header",
+      "description": "The `ETag` of a dry run. Required unless this is one.",
+      "schema": {
+       "type": "string"
+      }
+     }
+    ],
+    "requestBody": {
+     "required": true,
+     "content": {
+      "application/json": {
+       "schema": {
+        "type": "object",
+        "required": [
+         "to",
+         "path"
+        ],
+        "additionalProperties": false,
+        "properties": {
+         "to": {
+          "description": "The moment.",
+          "oneOf": [
+           {
+            "$ref": "#/components/schemas/Zxid"
+           },
+           {
+            "type": "integer",
+            "format": "int64",
+            "minimum": 0
+           }
+          ]
+         },
+         "path": {
+          "$ref": "#/components/schemas/Path"
+         },
+         "dryRun": {
+          "type": "boolean",
+          "default": false
+         },
+         "restoreAcl": {
+          "type": "boolean",
+          "default": false
+         },
+         "limit": {
+          "description": "How many znodes of each kind a dry run lists.",
+          "type": "integer",
+          "minimum": 1,
+          "maximum": 10000,
+          "default": 1000
+         }
+        }
+       }
+      }
+     }
+    },
+    "responses": {
+     "200": {
+      "description": "The difference, or what was applied.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "ETag": {
+        "$ref": "#/components/headers/etag"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "oneOf": [
+          {
+           "$ref": "#/components/schemas/Difference"
+          },
+          {
+           "$ref": "#/components/schemas/Rollback"
+          }
+         ]
+        }
+       }
+      }
+     },
+     "307": {
+      "description": "Another node reaches back to that moment, this one does not.",
+      "headers": {
+       "Location": {
+        "schema": {
+         "type": "string",
+         "format": "uri"
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "409": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
+      "$ref": "#/components/responses/HistoryGone"
+     },
+     "412": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "413": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "415": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "428": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "501": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "504": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "507": {
+      "$ref": "#/components/responses/Problem"
      }
     }
    }
@@ -3242,6 +3589,14 @@ enum OpenAPIDocument {
      "type": "string"
     }
    },
+   "at": {
+    "name": "at",
+    "in": "query",
+    "description": "A moment: a zxid, or milliseconds since 1970, which mean the last state before any\ntransaction with a later time. A transaction that is still to come is waited for. Excludes\na wait; not below `/zookeeper`, where servers write without transactions.\n",
+    "schema": {
+     "$ref": "#/components/schemas/Point"
+    }
+   },
    "minZxid": {
     "name": "Aviary-Min-Zxid",
     "in": "header",
@@ -3463,6 +3818,27 @@ enum OpenAPIDocument {
    }
   },
   "responses": {
+   "HistoryGone": {
+    "description": "`history-gone`, with where this node's history begins, when no node reaches back that far;\n`cursor-diverged`; `session-expired`.\n",
+    "content": {
+     "application/problem+json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Problem"
+        },
+        {
+         "properties": {
+          "oldest": {
+           "$ref": "#/components/schemas/Zxid"
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
    "Written": {
     "description": "It was replaced.",
     "headers": {
@@ -3623,6 +3999,252 @@ enum OpenAPIDocument {
    }
   },
   "schemas": {
+   "Point": {
+    "description": "A zxid, or a time in milliseconds since 1970.",
+    "type": "string",
+    "pattern": "^(0x[0-9a-fA-F]{1,16}|[0-9a-fA-F]{16}|[0-9]+)$"
+   },
+   "HistoryLine": {
+    "type": "object",
+    "required": [
+     "zxid",
+     "time",
+     "session",
+     "operation",
+     "type",
+     "path",
+     "version"
+    ],
+    "properties": {
+     "zxid": {
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "time": {
+      "description": "The leader's clock. Not in order.",
+      "type": "integer",
+      "format": "int64"
+     },
+     "session": {
+      "description": "In which it was made; of HTTP writes mostly the node's own.",
+      "oneOf": [
+       {
+        "$ref": "#/components/schemas/SessionID"
+       },
+       {
+        "type": "null"
+       }
+      ]
+     },
+     "operation": {
+      "description": "ZooKeeper's name of the transaction.",
+      "type": "string",
+      "examples": [
+       "create",
+       "setData",
+       "multi",
+       "closeSession"
+      ]
+     },
+     "type": {
+      "description": "What it did to this znode.",
+      "enum": [
+       "created",
+       "changed",
+       "deleted",
+       "acl"
+      ]
+     },
+     "path": {
+      "$ref": "#/components/schemas/Path"
+     },
+     "version": {
+      "description": "Of the data, right after; right before a deletion.",
+      "type": "integer",
+      "format": "int32"
+     }
+    }
+   },
+   "Difference": {
+    "type": "object",
+    "required": [
+     "to",
+     "path",
+     "zxid",
+     "fits",
+     "bytes",
+     "counts",
+     "truncated",
+     "create",
+     "change",
+     "delete",
+     "kept",
+     "acl"
+    ],
+    "properties": {
+     "to": {
+      "description": "The moment, as a transaction.",
+      "allOf": [
+       {
+        "$ref": "#/components/schemas/Zxid"
+       }
+      ]
+     },
+     "path": {
+      "$ref": "#/components/schemas/Path"
+     },
+     "zxid": {
+      "description": "The state that it was compared with.",
+      "allOf": [
+       {
+        "$ref": "#/components/schemas/Zxid"
+       }
+      ]
+     },
+     "fits": {
+      "description": "Whether one transaction can hold it.",
+      "type": "boolean"
+     },
+     "bytes": {
+      "description": "Of the request; null when it is far too large to be counted.",
+      "type": [
+       "integer",
+       "null"
+      ]
+     },
+     "counts": {
+      "description": "Of all, also where the lists are cut.",
+      "type": "object",
+      "required": [
+       "create",
+       "change",
+       "delete",
+       "kept",
+       "acl"
+      ],
+      "additionalProperties": false,
+      "properties": {
+       "create": {
+        "type": "integer"
+       },
+       "change": {
+        "type": "integer"
+       },
+       "delete": {
+        "type": "integer"
+       },
+       "kept": {
+        "type": "integer"
+       },
+       "acl": {
+        "type": "integer"
+       }
+      }
+     },
+     "truncated": {
+      "description": "Whether a list has more than `limit`.",
+      "type": "boolean"
+     },
+     "create": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/DifferentZnode"
+      }
+     },
+     "change": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/DifferentZnode"
+      }
+     },
+     "delete": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/DifferentZnode"
+      }
+     },
+     "kept": {
+      "description": "Znodes that differ and stay, because of live ephemerals.",
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/DifferentZnode"
+      }
+     },
+     "acl": {
+      "description": "Znodes with another ACL, which only `restoreAcl` changes.",
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/DifferentZnode"
+      }
+     }
+    }
+   },
+   "DifferentZnode": {
+    "type": "object",
+    "required": [
+     "path"
+    ],
+    "properties": {
+     "path": {
+      "$ref": "#/components/schemas/Path"
+     },
+     "mzxid": {
+      "description": "Of the znode that there is.",
+      "allOf": [
+       {
+        "$ref": "#/components/schemas/Zxid"
+       }
+      ]
+     },
+     "thenMzxid": {
+      "description": "Of the znode that there was.",
+      "allOf": [
+       {
+        "$ref": "#/components/schemas/Zxid"
+       }
+      ]
+     },
+     "recreated": {
+      "description": "Deleted and created again, because its mode differs or that of one above it.",
+      "const": true
+     },
+     "reason": {
+      "description": "Why it stays: it is a live ephemeral, one is below it, or it would be below one.\n",
+      "enum": [
+       "ephemeral",
+       "ancestor",
+       "below-ephemeral"
+      ]
+     }
+    }
+   },
+   "Rollback": {
+    "type": "object",
+    "required": [
+     "zxid",
+     "created",
+     "changed",
+     "deleted",
+     "acl"
+    ],
+    "properties": {
+     "zxid": {
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "created": {
+      "type": "integer"
+     },
+     "changed": {
+      "type": "integer"
+     },
+     "deleted": {
+      "type": "integer"
+     },
+     "acl": {
+      "description": "How many ACLs were set before.",
+      "type": "integer"
+     }
+    }
+   },
    "Zxid": {
     "type": "string",
     "description": "Epoch and counter.",
@@ -5293,6 +5915,7 @@ enum OpenAPIDocument {
      "failed-dependency",
      "session-expired",
      "zxid-diverged",
+     "history-gone",
      "cursor-expired",
      "cursor-diverged",
      "precondition-failed",

@@ -35,6 +35,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case failedDependency = "failed-dependency"
     case sessionExpired = "session-expired"
     case zxidDiverged = "zxid-diverged"
+    case historyGone = "history-gone"
     case cursorExpired = "cursor-expired"
     case cursorDiverged = "cursor-diverged"
     case preconditionFailed = "precondition-failed"
@@ -233,6 +234,13 @@ extension ProblemCode {
             Entry(
                 status: 410, title: "Zxid of a discarded history",
                 explanation: "The zxid belongs to a branch that a recovery discarded.")
+        case .historyGone:
+            Entry(
+                status: 410, title: "History does not reach back",
+                explanation: """
+                    The history is no longer held back to that moment, here or on any member that \
+                    can be reached. It begins at oldest.
+                    """)
         case .cursorExpired:
             Entry(
                 status: 410, title: "Cursor is too old",

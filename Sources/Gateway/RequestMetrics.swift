@@ -20,7 +20,8 @@ final class RequestMetrics: Sendable {
         "none", "znodes", "children", "acl", "transactions", "reads", "sessions", "session",
         "keepalive", "cluster", "node", "metrics", "livez", "readyz", "openapi", "problems",
         "events", "watchers", "locks", "elections",
-        "peer", "recovery", "detached", "snapshots", "snapshot", "restore",
+        "peer", "recovery", "detached", "snapshots", "snapshot", "restore", "history",
+        "rollbacks",
     ]
     static let methods = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "other"]
     static let statuses =
@@ -164,6 +165,8 @@ extension Route {
         case .snapshots: 23
         case .snapshot: 24
         case .restore: 25
+        case .history: 26
+        case .rollbacks: 27
         }
     }
 }

@@ -13,6 +13,8 @@ package enum Route: Equatable, Sendable {
     case sessionKeepalive(SessionID)
     case contention(ContentionKind, ZnodePath)
     case events
+    case history
+    case rollbacks
     case watchers
     /// What members give each other of their histories.
     case peerHistory
@@ -46,14 +48,16 @@ extension Route {
         case .znode: [.get, .put, .post, .delete]
         case .contention, .restore: [.get, .post, .delete]
         case .acl: [.get, .put]
-        case .transactions, .reads, .sessionKeepalive, .peerAdoption, .peerState: [.post]
+        case .transactions, .reads, .rollbacks, .sessionKeepalive, .peerAdoption, .peerState:
+            [.post]
         case .sessions, .snapshots: [.get, .post]
         case .session: [.get, .delete]
         case .recoveryFlag: [.put, .delete]
         case .detachment: [.delete]
         case .detachmentRestoration: [.post]
         case .recovery, .recoveryReport, .detached: [.get]
-        case .children, .events, .watchers, .peerHistory, .cluster, .snapshot, .node, .metrics,
+        case .children, .events, .history, .watchers, .peerHistory, .cluster, .snapshot, .node,
+            .metrics,
             .livez, .readyz, .openapi, .problem:
             [.get]
         }
@@ -77,11 +81,11 @@ extension Route {
     func parameters(of method: HTTPMethod) -> (known: [String], unbuilt: [String]) {
         switch (self, method) {
         case (.znode, .get), (.znode, .head):
-            (["raw", "encoding", "consistency", "wait", "until"], ["at"])
+            (["raw", "encoding", "consistency", "wait", "until", "at"], [])
         case (.znode, .put): (["parents", "mode", "ttl", "version"], [])
         case (.znode, .post): (["name", "sequential", "parents", "mode", "ttl"], [])
         case (.znode, .delete): (["recursive", "atomic", "version"], [])
-        case (.children, _): (["limit", "cursor", "include", "consistency", "wait"], [])
+        case (.children, _): (["limit", "cursor", "include", "consistency", "wait", "at"], [])
         case (.acl, .put): (["version"], [])
         case (.acl, _): (["consistency", "wait"], [])
         case (.reads, _): (["consistency"], [])
@@ -89,6 +93,7 @@ extension Route {
         case (.contention, .post): (["wait"], [])
         case (.cluster, _): (["wait"], [])
         case (.events, _): (["path", "scope", "types", "since", "limit", "include", "wait"], [])
+        case (.history, _): (["path", "scope", "since", "limit", "cursor"], [])
         case (.recoveryReport, _): (["limit", "cursor"], [])
         case (.peerHistory, _): (["after", "through"], [])
         case (.livez, _), (.readyz, _): (["verbose"], [])
@@ -115,12 +120,14 @@ extension Route {
         switch self {
         case .znode(let path), .children(let path), .acl(let path):
             !path.isAtOrBelow(Route.system)
-        case .transactions, .reads, .session, .sessionKeepalive, .contention, .events: true
+        case .transactions, .reads, .session, .sessionKeepalive, .contention, .events, .history,
+            .rollbacks:
+            true
         case .sessions: method == .post
         case .watchers, .peerHistory, .peerAdoption, .peerState, .cluster, .recovery,
             .recoveryReport, .recoveryFlag, .detached, .detachment, .detachmentRestoration,
-            .snapshots, .snapshot, .restore, .node,
-            .metrics, .livez, .readyz, .openapi, .problem:
+            .snapshots, .snapshot, .restore, .node, .metrics, .livez, .readyz, .openapi,
+            .problem:
             false
         }
     }

@@ -42,7 +42,7 @@ package struct RoutedRequest: Sendable {
 
     /// What the contract has below `/v1` and this version lacks.
     private static let unbuilt = [
-        "tree", "outcomes", "history", "rollbacks",
+        "tree", "outcomes",
     ]
 
     private static func route(_ head: HTTPRequestHead) throws(Problem) -> Route {
@@ -94,6 +94,8 @@ package struct RoutedRequest: Sendable {
         case "cluster" where rest.isEmpty: return .cluster
         case "restore" where rest.isEmpty: return .restore
         case "events" where rest.isEmpty: return .events
+        case "history" where rest.isEmpty: return .history
+        case "rollbacks" where rest.isEmpty: return .rollbacks
         case "watchers" where rest.isEmpty: return .watchers
         case "peer" where rest.elementsEqual("/history".utf8): return .peerHistory
         case "peer" where rest.elementsEqual("/adoption".utf8): return .peerAdoption

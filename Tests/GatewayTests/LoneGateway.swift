@@ -96,6 +96,7 @@ final class LoneGateway: Sendable {
 
     // MARK: Requests
 
+    @discardableResult
     func send(
         _ method: HTTPMethod, _ target: String, _ body: String = "",
         _ headers: [(name: String, value: String)] = []

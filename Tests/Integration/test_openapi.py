@@ -282,6 +282,42 @@ def _messages(member, target, count):
         connection.close()
 
 
+class TestHistory:
+    def test_what_was(self, contract, http):
+        http.put(znode("/past"), b"1").expect(201)
+        moment = http.put(znode("/past/child"), b"").expect(201).zxid
+        http.put(znode("/past"), b"2").expect(200)
+        for path, target in [
+            ("/v1/znodes/{path}", znode("/past", at=moment)),
+            ("/v1/children/{path}", children("/past", at=moment)),
+            ("/v1/history", "/v1/history?path=/past&scope=subtree&limit=1"),
+        ]:
+            contract.check(path, "get", http.get(target)).expect(200)
+        for path, target, status in [
+            ("/v1/znodes/{path}", znode("/past", at="x"), 400),
+            ("/v1/children/{path}", children("/past", at=moment, include="stat"), 501),
+            ("/v1/history", "/v1/history?path=/past&cursor=x", 400),
+        ]:
+            contract.check(path, "get", http.get(target)).expect(status)
+
+    def test_rollbacks(self, contract, http):
+        path = "/v1/rollbacks"
+        moment = http.put(znode("/back"), b"1").expect(201).zxid
+        http.put(znode("/back"), b"2").expect(200)
+        http.put(znode("/back/new")).expect(201)
+
+        def post(**body):
+            headers = {"If_Match": body.pop("etag")} if "etag" in body else {}
+            return contract.check(path, "post", http.post(path, body, **headers))
+
+        dry = post(to=moment, path="/back", dryRun=True).expect(200)
+        assert dry.json["counts"] == {"create": 0, "change": 1, "delete": 1, "kept": 0, "acl": 0}
+        post(to=moment, path="/back").problem(428, "precondition-required")
+        post(to=moment, path="/back", etag='"r"').problem(412, "precondition-failed")
+        post(to=moment, path="/back", etag=dry.etag).expect(200)
+        post(to=moment, path="/none", dryRun=True).problem(404, "no-node")
+
+
 class TestRecipes:
     def test_locks(self, contract, http):
         path, entry = "/v1/locks/{path}", "/v1/locks/{path}/{token}"

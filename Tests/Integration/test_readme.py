@@ -13,7 +13,8 @@ from harness.ports import free_port
 from harness.processes import Process
 from harness.waiting import eventually
 
-README, WAITING, BACKUP = "README.md", "docs/waiting.md", "docs/backup.md"
+README, WAITING = "README.md", "docs/waiting.md"
+BACKUP, HISTORY = "docs/backup.md", "docs/history.md"
 SECTION = "Waiting and events"
 
 
@@ -106,6 +107,11 @@ def test_the_page_about_backup(make_ensemble, tmp_path, monkeypatch):
         (local / str(member.id)).symlink_to(member.data)
     monkeypatch.setenv("PATH", f"{aviary.binary().parent}:{os.environ['PATH']}")
     documents.run(ensemble, documents.blocks(BACKUP, language="console"), tmp_path)
+
+
+def test_the_page_about_history(make_ensemble, tmp_path):
+    ensemble = make_ensemble().wait_sessions()
+    documents.run(ensemble, documents.blocks(HISTORY, language="console"), tmp_path)
 
 
 @pytest.mark.parametrize("shell", ["bash", "sh"])
