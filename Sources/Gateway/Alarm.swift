@@ -6,7 +6,10 @@ import Zab
 enum Alarm: String, Sendable {
     /// A transaction led elsewhere than the leader, or the log, had said.
     case digestMismatch = "digest-mismatch"
+    /// Less than a twentieth is free, and less than a gibibyte.
     case diskLow = "disk-low"
+    /// Its disk has no room for data to grow.
+    case noSpace = "no-space"
     /// It takes no part until a person has decided.
     case held
     /// A server of the configuration has another ensemble's data.
@@ -17,6 +20,7 @@ enum Alarm: String, Sendable {
         if status.counters.digestMismatches > 0 { alarms.append(.digestMismatch) }
         if status.protocolStatus.hold != nil { alarms.append(.held) }
         if !status.strangers.isEmpty { alarms.append(.stranger) }
+        if status.isOutOfSpace { alarms.append(.noSpace) }
         if disk?.isLow == true { alarms.append(.diskLow) }
         return alarms
     }

@@ -122,7 +122,14 @@ extension Gateway {
 
     /// Begins to ask the other members how they are.
     package func start() {
-        clusterWatch.start { [weak self] in self?.clusterView().tag }
+        clusterWatch.start { [weak self] in
+            guard let self else { return nil }
+            let view = self.clusterView()
+            self.node.note(
+                full: Set(
+                    view.members.filter { $0.alarms.contains(Alarm.noSpace.rawValue) }.map(\.id)))
+            return view.tag
+        }
         historyCompletion.start(pause: .seconds(1)) { [weak self] in
             await self?.completeHistory()
             return self != nil

@@ -29,6 +29,8 @@ package protocol GatewayNode: AnyObject, Sendable {
         timeoutMs: Int32, timeout: Duration,
         complete: @escaping @Sendable (SessionID, WriteOutcome) -> Void)
     func touch(_ session: SessionID)
+    /// Tells who of the other members says that its disk has too little room.
+    func note(full: Set<PeerID>)
     /// How a session ended; nil when that is not known.
     func end(of session: SessionID) -> SessionEnd?
     func keepAlive(_ session: SessionID, complete: @escaping @Sendable (Bool?) -> Void)

@@ -21,6 +21,7 @@ package final class Node: Sendable {
     /// Where repairs are decided on.
     package let recovery: RecoveryDesk
     private let endedSessions: EndedSessions
+    private let gate: GrowthGate
     package let id: PeerID
     package let startedAt: Int64
 
@@ -60,7 +61,7 @@ package final class Node: Sendable {
         } catch {
             throw NodeError("\(error)")
         }
-        (loop, served, history, recovery) = try made.get()
+        (loop, served, history, recovery, gate) = try made.get()
         self.mailbox = mailbox
         self.published = published
         self.batchListener = batchListener
@@ -70,7 +71,7 @@ package final class Node: Sendable {
     }
 
     private typealias Made = (
-        NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory, RecoveryDesk
+        NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory, RecoveryDesk, GrowthGate
     )
 
     private static func makeLoop(
@@ -98,6 +99,8 @@ package final class Node: Sendable {
                 inbox.put { loop in
                     loop.replica?.logged(through: zxid, tenure: Int(tenure), now: loop.now)
                 }
+            case .failed(let error) where error.isLackOfSpace:
+                inbox.put { $0.storageFailed(error, "the log cannot be written") }
             case .failed(let error):
                 exitProcess("the log cannot be written: \(error)")
             }
@@ -110,17 +113,25 @@ package final class Node: Sendable {
                 switch result {
                 case .success(.durable): loop.replica?.snapshotInstalled(now: loop.now)
                 case .success(.refused): loop.replica?.holdInstallation(now: loop.now)
-                case .failure(let error): loop.die("the state cannot be written: \(error)")
+                case .failure(let error):
+                    loop.storageFailed(
+                        error, "the leader's state cannot be written",
+                        needing: loop.storage.installationBytes)
                 }
             }
         }
         let desk = RecoveryDesk(
             opened.directory, settings.recovery,
             dataDirectory: settings.directory.dataDirectory, on: disk, logger: logger)
+        let gate = GrowthGate(
+            settings.id, of: settings.ensemble.quorum, room: opened.directory.room)
+        let roomWatch = opened.directory.room.map { room in
+            RoomWatch(room, logger: logger) { desk.restartNow() }
+        }
         let loop = NodeLoop(
             eventLoop: eventLoop, settings: settings, storage: storage, waits: waits,
-            endedSessions: endedSessions, desk: desk, initialHold: opened.hold, mailbox: mailbox,
-            logger: logger,
+            endedSessions: endedSessions, desk: desk, initialHold: opened.hold, gate: gate,
+            roomWatch: roomWatch, mailbox: mailbox, logger: logger,
             batchEnded: { batchListener.batchEnded() },
             publish: { published.set($0) })
         inbox.bind(NIOLoopBound(loop, eventLoop: eventLoop))
@@ -131,7 +142,7 @@ package final class Node: Sendable {
             exactAfter: opened.exactAfter)
         loop.replica = replica
         loop.publishStatus(now)
-        return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served, history, desk)
+        return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served, history, desk, gate)
     }
 
     // MARK: Life
@@ -200,6 +211,9 @@ package final class Node: Sendable {
             guard let replica = loop.replica, !loop.isStopping else {
                 return complete(.unavailable(.stopping))
             }
+            if loop.hasLeft || (write.grows && loop.refusesGrowth) {
+                return complete(.refused(.init(reason: .noSpace)))
+            }
             replica.submit(
                 write, caller, deadline: loop.now + timeout.inMilliseconds, now: loop.now,
                 complete: complete)
@@ -225,6 +239,9 @@ package final class Node: Sendable {
     ) {
         post { loop in
             guard let replica = loop.replica, !loop.isStopping else { return complete(.late) }
+            if loop.hasLeft {
+                return complete(zxid <= replica.served.read { $0.lastApplied } ? .ready : .late)
+            }
             replica.wait(
                 for: zxid, deadline: loop.now + timeout.inMilliseconds, now: loop.now,
                 complete: complete)
@@ -240,6 +257,9 @@ package final class Node: Sendable {
             guard let replica = loop.replica, !loop.isStopping else {
                 return complete(.none, .unavailable(.stopping))
             }
+            if loop.refusesGrowth {
+                return complete(.none, .refused(.init(reason: .noSpace)))
+            }
             let session = replica.newSessionID()
             replica.submit(
                 .createSession(timeoutMs: timeoutMs), Caller(identities: [], session: session),
@@ -250,6 +270,9 @@ package final class Node: Sendable {
 
     /// How a session ended, if this node still knows.
     package func end(of session: SessionID) -> SessionEnd? { endedSessions[session] }
+
+    /// Tells who of the other members says that its disk has too little room.
+    package func note(full: Set<PeerID>) { gate.note(full: full) }
 
     /// A client used its session here.
     package func touch(_ session: SessionID) {
@@ -268,7 +291,7 @@ package final class Node: Sendable {
         _ session: SessionID, complete: @escaping @Sendable (Bool?) -> Void
     ) {
         post { loop in
-            guard let replica = loop.replica else { return complete(nil) }
+            guard let replica = loop.replica, !loop.hasLeft else { return complete(nil) }
             replica.keepAlive(session, now: loop.now, complete: complete)
         }
     }

@@ -36,6 +36,7 @@ extension NodeLoop {
     private static let endless = Duration.seconds(86_400)
 
     private func dial(_ leader: PeerID) {
+        if hasLeft { return }
         guard let address = settings.quorumAddresses[leader] else {
             return logger.error("server \(leader) was elected and is not in the configuration")
         }
@@ -75,6 +76,7 @@ extension NodeLoop {
 
 extension NodeLoop: ReplicaEnvironment {
     func notify(_ notification: Notification, _ peer: PeerID) {
+        if hasLeft { return }
         election?.send(notification.message, to: peer)
     }
 
@@ -83,6 +85,7 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func sendToLeader(_ packet: QuorumPacket) {
+        if hasLeft { return }
         leaderConnection?.send(packet)
     }
 
@@ -92,6 +95,7 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func listenForLearners() {
+        if hasLeft { return }
         bindQuorumPort()
     }
 
@@ -100,10 +104,12 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func send(_ packet: QuorumPacket, to learner: LearnerConnection) {
+        if hasLeft { return }
         listener.send(packet, to: learner)
     }
 
     func sendSnapshot(of view: DataTree, to learner: LearnerConnection) {
+        if hasLeft { return }
         var serializer = SnapshotSerializer(view: view)
         let header = QuorumPacket(.snap, zxid: view.lastApplied)
         logger.info("sending the whole state at \(view.lastApplied) on connection \(learner)")
@@ -128,28 +134,34 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func saveAcceptedEpoch(_ epoch: Epoch) {
-        storage.setAcceptedEpoch(epoch, orDie: die)
+        if hasLeft { return }
+        storage.setAcceptedEpoch(epoch) { storageFailed($0, $1) }
     }
 
     func saveCurrentEpoch(_ epoch: Epoch) {
-        storage.setCurrentEpoch(epoch, orDie: die)
+        if hasLeft { return }
+        storage.setCurrentEpoch(epoch) { storageFailed($0, $1) }
     }
 
     func trustHistory() {
-        storage.trustHistory(orDie: die)
+        if hasLeft { return }
+        storage.trustHistory { storageFailed($0, $1) }
     }
 
     func append(_ proposal: Proposal, tenure: Int) {
+        if hasLeft { return }
         storage.append(proposal, tenure: tenure)
     }
 
     func drainLog() {
-        storage.drain(orDie: die)
+        if hasLeft { return }
+        storage.drain { storageFailed($0, $1) }
     }
 
     func truncateLog(after zxid: Zxid) -> Bool {
+        if hasLeft { return true }
         logger.info("cutting the log after \(zxid)")
-        return storage.truncate(after: zxid, orDie: die)
+        return storage.truncate(after: zxid) { storageFailed($0, $1) }
     }
 
     func applied(_ result: TxnResult) {
@@ -165,7 +177,7 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func install(_ view: DataTree, droppingAtMost tail: [Zxid]) {
-        guard let mine = replica?.served.view() else { return }
+        guard !hasLeft, let mine = replica?.served.view() else { return }
         let desk = desk
         storage.install(view) { desk.mayReplace(mine, by: view, droppingAtMost: tail) }
     }
@@ -179,6 +191,7 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func saveSnapshot(of view: DataTree) {
+        if hasLeft { return }
         storage.saveSnapshot(of: view)
     }
 
@@ -210,9 +223,11 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func endOfBatch() {
-        storage.flushAppends()
-        listener.flush()
-        leaderConnection?.flush()
+        if !hasLeft {
+            storage.flushAppends()
+            listener.flush()
+            leaderConnection?.flush()
+        }
         batchEnded()
     }
 

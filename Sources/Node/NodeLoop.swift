@@ -23,6 +23,9 @@ final class NodeLoop {
     let desk: RecoveryDesk
     /// Why the node takes no part from its start on.
     let initialHold: Hold?
+    let gate: GrowthGate
+    /// Nil where nothing is held back on the disk.
+    let roomWatch: RoomWatch?
     let mailbox: Mailbox<@Sendable (NodeLoop) -> Void>
     /// Wakes whoever was answered in a batch.
     let batchEnded: @Sendable () -> Void
@@ -40,13 +43,17 @@ final class NodeLoop {
     private var nextPublication: Milliseconds = 0
     private var hasServed = false
     private var leaderlessSince: Milliseconds?
+    /// It takes no part for want of room, see `storageFailed`.
+    var hasLeft = false
+    var areTransportsClosed = false
     var isStopping = false
     var onStopped: () -> Void = {}
 
     init(
         eventLoop: any EventLoop, settings: NodeSettings, storage: NodeStorage,
         waits: WaitService, endedSessions: EndedSessions, desk: RecoveryDesk, initialHold: Hold?,
-        mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, logger: Logger,
+        gate: GrowthGate, roomWatch: RoomWatch?, mailbox: Mailbox<@Sendable (NodeLoop) -> Void>,
+        logger: Logger,
         batchEnded: @escaping @Sendable () -> Void,
         publish: @escaping @Sendable (NodeStatus) -> Void
     ) {
@@ -57,6 +64,8 @@ final class NodeLoop {
         self.endedSessions = endedSessions
         self.desk = desk
         self.initialHold = initialHold
+        self.gate = gate
+        self.roomWatch = roomWatch
         self.mailbox = mailbox
         self.logger = logger
         self.batchEnded = batchEnded
@@ -72,12 +81,16 @@ final class NodeLoop {
     /// Runs one batch of inputs: effects that can be put off are performed together at its end.
     func batch(_ inputs: (Replica, Milliseconds) -> Void) {
         guard let replica, !isStopping else { return }
+        replica.refusesGrowth = refusesGrowth
         inputs(replica, now)
         replica.endOfBatch()
         let now = now
         if now >= nextPublication { publishStatus(now) }
         reschedule(now)
     }
+
+    /// Whether data must not grow; of a leader, also what others ask it for.
+    var refusesGrowth: Bool { gate.refuses(leader: replica?.status.leader) }
 
     func drainMailbox() {
         let jobs = mailbox.takeAll()
@@ -90,7 +103,7 @@ final class NodeLoop {
     // MARK: Timer
 
     private func reschedule(_ now: Milliseconds) {
-        guard let replica else { return }
+        guard let replica, !hasLeft else { return }
         let deadline = max(now + 1, min(replica.nextDeadline, now + 250))
         // A timer that fires early costs a look; one that fires late costs a leader.
         guard deadline < timerAt || timer == nil else { return }
@@ -119,7 +132,8 @@ final class NodeLoop {
         guard let replica else { return }
         nextPublication = now + 250
         let peer = replica.peer
-        if replica.status.isSynchronized {
+        let protocolStatus = hasLeft ? statusOfAbsence(replica.status) : replica.status
+        if protocolStatus.isSynchronized {
             hasServed = true
             leaderlessSince = nil
         } else {
@@ -127,16 +141,19 @@ final class NodeLoop {
         }
         publish(
             NodeStatus(
-                id: peer.state.id, protocolStatus: replica.status,
+                id: peer.state.id, protocolStatus: protocolStatus,
                 committed: replica.served.read { $0.lastApplied },
                 logged: peer.state.history.lastLogged, durable: peer.state.history.durable,
                 acceptedEpoch: peer.state.acceptedEpoch, currentEpoch: peer.state.currentEpoch,
                 hasServed: hasServed,
-                learners: peer.learners.map {
-                    NodeStatus.Learner(
-                        id: $0.id, acknowledged: $0.acknowledged, isActive: $0.isActive)
-                },
-                connected: election?.connectedPeers ?? [],
+                isOutOfSpace: gate.isFullHere,
+                learners: hasLeft
+                    ? []
+                    : peer.learners.map {
+                        NodeStatus.Learner(
+                            id: $0.id, acknowledged: $0.acknowledged, isActive: $0.isActive)
+                    },
+                connected: hasLeft ? [] : election?.connectedPeers ?? [],
                 strangers: peer.state.strangers.keys.sorted(),
                 leaderlessFor: leaderlessSince.map { .milliseconds(now - $0) },
                 standing: peer.state.standing,
@@ -149,6 +166,7 @@ final class NodeLoop {
 
     func start(_ bound: @escaping @Sendable (Result<Void, NodeError>) -> Void) {
         connectTransports()
+        roomWatch?.start()
         guard let election else {
             bound(.success(()))
             return batch { replica, now in replica.start(heldFor: initialHold, now: now) }
@@ -169,9 +187,8 @@ final class NodeLoop {
         replica?.stop()
         isStopping = true
         stopTimer()
-        leaderConnection?.close()
-        listener.stop()
-        election?.stop()
+        closeTransports()
+        roomWatch?.stop()
         storage.stop()
         replica = nil
         onStopped()

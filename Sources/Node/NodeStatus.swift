@@ -14,6 +14,8 @@ package struct NodeStatus: Sendable {
     package var currentEpoch: Epoch
     /// Nothing is served before the first synchronization after a start.
     package var hasServed: Bool
+    /// Too little room on its disk for data to grow.
+    package var isOutOfSpace: Bool
     /// Who follows this node now, if it leads.
     package var learners: [Learner]
     /// Servers whose election connection to this one is open.

@@ -22,6 +22,7 @@ extension NodeSettings {
             dataDirectory: configuration.dataDirectory,
             logDirectory: configuration.dataLogDirectory)
         directory.preallocationBytes = configuration.log.preallocationBytes
+        directory.reserveBytes = configuration.log.reserveBytes
         var retention = RetentionPolicy()
         retention.snapshots = configuration.snapshots.retained
         retention.historyTime = configuration.history.retentionTime

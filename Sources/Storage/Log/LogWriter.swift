@@ -134,6 +134,9 @@ package final class LogWriter: Sendable {
         thread?.join()
     }
 
+    /// Why it takes nothing any more.
+    package var failure: StorageError? { mailbox.withLock { $0.failure } }
+
     package var counters: LogCounters { measured.withLock { $0 } }
 
     /// - Returns: False when the log has failed or is stopping.
