@@ -47,10 +47,11 @@ extension Gateway {
         }
         let reports = peers.reports
         let now = ContinuousClock.now
+        let longestSilence = min(options.quorumPatience, .seconds(4))
         let configured = options.members
         let ids = Set(configured.map(\.id)).union(announcements.keys).union([status.id])
-        let ownAlarms = Alarm.current(status, DiskSpace(of: options.dataDirectory))
-            .map(\.rawValue)
+        let disk = DiskSpace(of: options.dataDirectory)
+        let ownAlarms = self.ownAlarms(status, disk).map(\.rawValue)
         let members = ids.sorted().map { id in
             let entry = configured.first { $0.id == id }
             var member = ClusterMember(
@@ -66,9 +67,14 @@ extension Gateway {
                 member.lastContactMs = 0
                 member.version = options.version
                 member.alarms = ownAlarms
+                member.disk = disk
+                member.isUp = true
             } else {
-                if let report = reports[id] { member.take(report, now: now) }
+                if let report = reports[id] {
+                    member.take(report, now: now, longestSilence: longestSilence)
+                }
                 member.take(status)
+                member.take(peerWatch.health(of: id), now: now)
             }
             return member
         }
@@ -124,6 +130,7 @@ extension Gateway {
     package func start() {
         clusterWatch.start { [weak self] in
             guard let self else { return nil }
+            self.watchPeers()
             let view = self.clusterView()
             self.node.note(
                 full: Set(
@@ -144,7 +151,9 @@ extension Gateway {
                 self.map { known.merge($0.memberAddresses()) } ?? [:]
             },
             isInHurry: { [weak self] in
-                self.map { known.isUnsettled($0.node.standing.role) } ?? false
+                self.map {
+                    known.isUnsettled($0.node.standing.role) || $0.peerWatch.isWorried
+                } ?? false
             })
     }
 

@@ -17,6 +17,7 @@ package final class Gateway: HTTPHandler {
     let metrics = RequestMetrics()
     let peers: PeerPoller
     let clusterWatch: ClusterWatch
+    let peerWatch: PeerWatch
     let historyCompletion = PeriodicTask()
     let flagWatch = PeriodicTask()
     let flagRefusals = Once()
@@ -42,7 +43,8 @@ package final class Gateway: HTTPHandler {
         crossOrigin = CrossOrigin(origins: options.origins)
         admin = AdminPolicy(token: options.token, isLoopback: options.isLoopback)
         answerHeaders = AnswerHeaders(node: node.id)
-        peers = PeerPoller(path: "/v1/node")
+        peers = PeerPoller(path: "/v1/node", patience: options.quorumPatience)
+        peerWatch = PeerWatch(patience: options.quorumPatience)
         clusterWatch = ClusterWatch(waits: node.waits)
     }
 

@@ -25,7 +25,8 @@ package struct GatewayOptions: Sendable {
     /// The bounds of a session's timeout.
     package var sessionTimeout = Duration.seconds(4)...Duration.seconds(40)
 
-    /// A node that has had no quorum for so long counts as stranded.
+    /// `syncLimit` ticks: within these every failure is known, and a node that has had no quorum
+    /// for so long counts as stranded.
     package var quorumPatience = Duration.seconds(10)
 
     /// `cluster.id`; nil when none is configured.

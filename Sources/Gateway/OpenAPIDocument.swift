@@ -552,6 +552,9 @@ enum OpenAPIDocument {
      },
      "504": {
       "$ref": "#/components/responses/Problem"
+     },
+     "507": {
+      "$ref": "#/components/responses/Problem"
      }
     }
    }
@@ -834,6 +837,9 @@ enum OpenAPIDocument {
       "$ref": "#/components/responses/Unavailable"
      },
      "504": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "507": {
       "$ref": "#/components/responses/Problem"
      }
     }
@@ -1808,6 +1814,9 @@ enum OpenAPIDocument {
      },
      "504": {
       "$ref": "#/components/responses/Problem"
+     },
+     "507": {
+      "$ref": "#/components/responses/Problem"
      }
     }
    }
@@ -1889,6 +1898,9 @@ enum OpenAPIDocument {
       "$ref": "#/components/responses/Unavailable"
      },
      "504": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "507": {
       "$ref": "#/components/responses/Problem"
      }
     }
@@ -2266,6 +2278,9 @@ enum OpenAPIDocument {
      },
      "504": {
       "$ref": "#/components/responses/Problem"
+     },
+     "507": {
+      "$ref": "#/components/responses/Problem"
      }
     }
    }
@@ -2572,6 +2587,9 @@ enum OpenAPIDocument {
       "$ref": "#/components/responses/Unavailable"
      },
      "504": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "507": {
       "$ref": "#/components/responses/Problem"
      }
     }
@@ -3944,11 +3962,43 @@ enum OpenAPIDocument {
     ]
    },
    "Alarm": {
-    "type": "string",
-    "examples": [
+    "description": "digest-mismatch: a transaction led elsewhere than was foretold. disk-low: less than a twentieth of the disk is free. no-space: there is no room for data to grow; reads and deletes are served, other writes get 507. slow-disk: a sync of the log takes longer than fsync.warningthresholdms, or did in the last half minute. clock-jump: the wall clock was set by more than a second in the last minute. clock-skew: the wall clock differs from half of the members' by more than a second. held: it takes no part until a person has decided. stranger: a server of the configuration has another ensemble's data.",
+    "enum": [
      "digest-mismatch",
-     "disk-low"
+     "disk-low",
+     "no-space",
+     "slow-disk",
+     "clock-jump",
+     "clock-skew",
+     "held",
+     "stranger"
     ]
+   },
+   "Failure": {
+    "description": "gone: its connections are closed and nobody listens. silent: nobody hears it. cut: it is not heard here, another member hears it. one-way: one of the two hears the other, which does not hear it. Known within syncLimit ticks; gone at once.",
+    "enum": [
+     "gone",
+     "silent",
+     "cut",
+     "one-way"
+    ]
+   },
+   "Disk": {
+    "type": "object",
+    "required": [
+     "totalBytes",
+     "freeBytes"
+    ],
+    "properties": {
+     "totalBytes": {
+      "type": "integer",
+      "format": "int64"
+     },
+     "freeBytes": {
+      "type": "integer",
+      "format": "int64"
+     }
+    }
    },
    "Cluster": {
     "type": "object",
@@ -4303,6 +4353,9 @@ enum OpenAPIDocument {
      "zxid",
      "lag",
      "lastContactMs",
+     "up",
+     "failure",
+     "disk",
      "version",
      "addresses",
      "alarms"
@@ -4348,6 +4401,30 @@ enum OpenAPIDocument {
        "null"
       ],
       "description": "Since it was last heard."
+     },
+     "up": {
+      "type": "boolean",
+      "description": "Whether it is heard."
+     },
+     "failure": {
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "$ref": "#/components/schemas/Failure"
+       }
+      ]
+     },
+     "disk": {
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "$ref": "#/components/schemas/Disk"
+       }
+      ]
      },
      "version": {
       "type": [
@@ -4509,20 +4586,79 @@ enum OpenAPIDocument {
       "format": "int64"
      },
      "disk": {
-      "type": [
-       "object",
-       "null"
-      ],
-      "properties": {
-       "totalBytes": {
-        "type": "integer",
-        "format": "int64"
+      "oneOf": [
+       {
+        "type": "null"
        },
-       "freeBytes": {
-        "type": "integer",
-        "format": "int64"
+       {
+        "$ref": "#/components/schemas/Disk"
+       }
+      ]
+     },
+     "peers": {
+      "type": "array",
+      "description": "How this node finds the other members.",
+      "items": {
+       "type": "object",
+       "required": [
+        "id",
+        "up",
+        "failure",
+        "lastContactMs",
+        "hears"
+       ],
+       "properties": {
+        "id": {
+         "type": "integer",
+         "format": "int64"
+        },
+        "up": {
+         "type": "boolean"
+        },
+        "failure": {
+         "oneOf": [
+          {
+           "type": "null"
+          },
+          {
+           "$ref": "#/components/schemas/Failure"
+          }
+         ]
+        },
+        "lastContactMs": {
+         "type": [
+          "integer",
+          "null"
+         ]
+        },
+        "hears": {
+         "type": "array",
+         "description": "Whom it hears, as it says itself.",
+         "items": {
+          "type": "object",
+          "required": [
+           "id",
+           "lastContactMs"
+          ],
+          "properties": {
+           "id": {
+            "type": "integer",
+            "format": "int64"
+           },
+           "lastContactMs": {
+            "type": "integer",
+            "format": "int64"
+           }
+          }
+         }
+        }
        }
       }
+     },
+     "time": {
+      "type": "integer",
+      "format": "int64",
+      "description": "The wall clock."
      },
      "alarms": {
       "type": "array",

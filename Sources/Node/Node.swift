@@ -22,6 +22,7 @@ package final class Node: Sendable {
     package let recovery: RecoveryDesk
     private let endedSessions: EndedSessions
     private let gate: GrowthGate
+    private let log: LogWriter
     package let id: PeerID
     package let startedAt: Int64
 
@@ -61,7 +62,7 @@ package final class Node: Sendable {
         } catch {
             throw NodeError("\(error)")
         }
-        (loop, served, history, recovery, gate) = try made.get()
+        (loop, served, history, recovery, gate, log) = try made.get()
         self.mailbox = mailbox
         self.published = published
         self.batchListener = batchListener
@@ -71,7 +72,8 @@ package final class Node: Sendable {
     }
 
     private typealias Made = (
-        NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory, RecoveryDesk, GrowthGate
+        NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory, RecoveryDesk, GrowthGate,
+        LogWriter
     )
 
     private static func makeLoop(
@@ -93,7 +95,7 @@ package final class Node: Sendable {
             preconditionFailure("a history was asked for")
         }
         let inbox = Inbox(mailbox: mailbox, eventLoop: eventLoop)
-        let log = LogWriter(opened.log.take()) { completion in
+        let log = LogWriter(opened.log.take(), slowSync: settings.slowSync) { completion in
             switch completion {
             case .persisted(let tenure, let zxid):
                 inbox.put { loop in
@@ -142,7 +144,7 @@ package final class Node: Sendable {
             exactAfter: opened.exactAfter)
         loop.replica = replica
         loop.publishStatus(now)
-        return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served, history, desk, gate)
+        return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served, history, desk, gate, log)
     }
 
     // MARK: Life
@@ -183,7 +185,13 @@ package final class Node: Sendable {
 
     // MARK: State
 
-    package var status: NodeStatus { published.get() }
+    package var status: NodeStatus {
+        var status = published.get()
+        // Asked directly: a disk that hangs may hold up whoever publishes.
+        status.isDiskSlow = log.isSlow
+        status.slowSyncs = log.counters.slowSyncs
+        return status
+    }
 
     /// Cheaper than the whole status: no lock, nothing copied.
     package var standing: NodeStanding { published.standing }

@@ -10,6 +10,7 @@ import ZnodeTree
 extension NodeLoop {
     func connectTransports() {
         election?.onMessage = { [unowned self] sender, message in
+            heardInElections[sender] = now
             do throws(JuteError) {
                 let notification = try Notification(message: message)
                 batch { replica, now in
@@ -19,14 +20,19 @@ extension NodeLoop {
                 logger.warning("server \(sender) sent a malformed notification: \(error)")
             }
         }
+        // A closed connection is news at once.
+        election?.onPeerLost = { [unowned self] _ in publishStatus(now) }
         listener.onConnected = { [unowned self] learner, _ in
             batch { replica, now in replica.learnerConnected(learner, now: now) }
         }
         listener.onPacket = { [unowned self] learner, packet in
+            let now = now
+            heardFromLearners[learner] = now
             replica?.receive(packet, from: learner, now: now)
         }
         listener.onReadComplete = { [unowned self] in batch { _, _ in } }
         listener.onClosed = { [unowned self] learner, reason in
+            heardFromLearners[learner] = nil
             logger.info("learner's connection \(learner) closed: \(reason)")
             batch { replica, now in replica.learnerClosed(learner, now: now) }
         }
@@ -40,12 +46,15 @@ extension NodeLoop {
         guard let address = settings.quorumAddresses[leader] else {
             return logger.error("server \(leader) was elected and is not in the configuration")
         }
+        heardFromLeader = nil
         let connection = LeaderConnection(eventLoop: eventLoop, logger: logger)
         leaderConnection = connection
         connection.onConnected = { [unowned self] in
             batch { replica, now in replica.connectedToLeader(now: now) }
         }
         connection.onPacket = { [unowned self] packet in
+            let now = now
+            heardFromLeader = now
             replica?.receiveFromLeader(packet, now: now)
         }
         connection.onSnapshotChunk = { [unowned self] chunk in
@@ -130,6 +139,7 @@ extension NodeLoop: ReplicaEnvironment {
 
     func close(_ learner: LearnerConnection, reason: String) {
         logger.info("closing learner's connection \(learner): \(reason)")
+        heardFromLearners[learner] = nil
         listener.close(learner)
     }
 

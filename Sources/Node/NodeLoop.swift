@@ -43,6 +43,10 @@ final class NodeLoop {
     private var nextPublication: Milliseconds = 0
     private var hasServed = false
     private var leaderlessSince: Milliseconds?
+    /// When something came last: from servers in elections, from learners, from the leader.
+    var heardInElections: [PeerID: Milliseconds] = [:]
+    var heardFromLearners: [LearnerConnection: Milliseconds] = [:]
+    var heardFromLeader: Milliseconds?
     /// It takes no part for want of room, see `storageFailed`.
     var hasLeft = false
     var areTransportsClosed = false
@@ -154,12 +158,29 @@ final class NodeLoop {
                             id: $0.id, acknowledged: $0.acknowledged, isActive: $0.isActive)
                     },
                 connected: hasLeft ? [] : election?.connectedPeers ?? [],
+                heardAt: heardAt(now, replica),
                 strangers: peer.state.strangers.keys.sorted(),
                 leaderlessFor: leaderlessSince.map { .milliseconds(now - $0) },
                 standing: peer.state.standing,
                 pendingWrites: replica.pendingCount, parkedWrites: replica.parkedCount,
                 sessions: replica.served.read { $0.sessionCount }, counters: replica.counters,
                 gatewaySession: replica.gatewaySession))
+    }
+
+    private func heardAt(
+        _ now: Milliseconds, _ replica: Replica
+    ) -> [PeerID: ContinuousClock.Instant] {
+        var latest = heardInElections
+        for (connection, time) in heardFromLearners {
+            if let id = replica.peer.peer(of: connection) {
+                latest[id] = max(latest[id] ?? 0, time)
+            }
+        }
+        if let leader = replica.status.leader, leader != settings.id, let heardFromLeader {
+            latest[leader] = max(latest[leader] ?? 0, heardFromLeader)
+        }
+        let instant = ContinuousClock.now
+        return latest.mapValues { instant - .milliseconds(now - $0) }
     }
 
     // MARK: Start and stop

@@ -56,6 +56,7 @@ extension NodeSettings {
             bootstraps: false)
         waitLimit = configuration.http.maximumWaits
         clusterName = configuration.clusterID
+        slowSync = configuration.log.slowSync
         recovery.differingRatio = configuration.recovery.maximumDifferingRatio
         recovery.differingNodes = configuration.recovery.maximumDifferingNodes
         recovery.truncatedTransactions = configuration.recovery.maximumTruncatedTransactions
