@@ -2,9 +2,12 @@
 #ifndef AVIARY_CMICROHTTPD_SHIM_H
 #define AVIARY_CMICROHTTPD_SHIM_H
 
+#include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -117,21 +120,54 @@ static inline int CMicroHTTPDWatch(int watch, int socket) {
     return epoll_ctl(watch, EPOLL_CTL_ADD, socket, &event);
 }
 
-struct CMicroHTTPDHangUp {
+static inline void CMicroHTTPDUnwatch(int watch, int socket) {
+    epoll_ctl(watch, EPOLL_CTL_DEL, socket, NULL);
+}
+
+// Tells from now on, or no more, when there is room to send; at once if there is.
+static inline void CMicroHTTPDAwaitRoom(int watch, int socket, int isWanted) {
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET | (isWanted ? EPOLLOUT : 0)};
+    event.data.fd = socket;
+    epoll_ctl(watch, EPOLL_CTL_MOD, socket, &event);
+}
+
+struct CMicroHTTPDPeerEvent {
     int socket;
+    // The peer has closed its sending side, or the connection is broken.
+    int isHangUp;
     // Neither side can send any more.
     int isBroken;
+    int hasRoom;
 };
 
 // What there is to tell now, up to 64.
-static inline int CMicroHTTPDHangUps(int watch, struct CMicroHTTPDHangUp *found) {
+static inline int CMicroHTTPDPeerEvents(int watch, struct CMicroHTTPDPeerEvent *found) {
     struct epoll_event events[64];
     int count = epoll_wait(watch, events, 64, 0);
     for (int index = 0; index < count; index++) {
+        uint32_t what = events[index].events;
         found[index].socket = events[index].data.fd;
-        found[index].isBroken = (events[index].events & (EPOLLERR | EPOLLHUP)) != 0;
+        found[index].isHangUp = (what & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0;
+        found[index].isBroken = (what & (EPOLLERR | EPOLLHUP)) != 0;
+        found[index].hasRoom = (what & EPOLLOUT) != 0;
     }
     return count;
+}
+
+// How many bytes have come in and are not read yet; negative on failure.
+static inline int CMicroHTTPDUnreadBytes(int socket) {
+    int count = 0;
+    return ioctl(socket, FIONREAD, &count) == 0 ? count : -1;
+}
+
+// `descriptor` becomes another one of what `other` is one of, in one step; negative on failure.
+static inline int CMicroHTTPDReplaceDescriptor(int descriptor, int other) {
+    int result;
+    do {
+        result = dup2(other, descriptor);
+    } while (result < 0 && (errno == EINTR || errno == EBUSY));
+    if (result >= 0) fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+    return result;
 }
 
 // Names the calling thread for `top -H` and debuggers; at most 15 characters.

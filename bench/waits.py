@@ -7,7 +7,8 @@ Measures on one follower, with the load in processes of its own:
   idle CPU    of all of them, while nothing happens
   wake-up     from a write that all held reads wait for until the last of them is answered
   throughput  of writes over 64 connections, through this node and through another one, with and
-              without idle waits on this one, alternately; medians and the loss by the waits
+              without idle waits on this one, alternately; medians and the loss by the waits; and
+              the CPU of the node for each, which others on the machine disturb less
 
     bench/waits.py [--quick] [--json FILE]
 
@@ -368,7 +369,10 @@ def measure_throughput(node, other, options, folder):
                 crowd.call("open", IDLE)
                 node.wait_for(count)
             for name, each in through.items():
-                rates[(name, count)].append(write_rate(each, options.seconds, folder))
+                before = each.cpu()
+                rate, latency = write_rate(each, options.seconds, folder)
+                cpu = (each.cpu() - before) / (rate * options.seconds)
+                rates[(name, count)].append((rate, latency, cpu))
             if crowd:
                 if node.waiting() < count:
                     sys.exit("some stopped waiting")
@@ -385,6 +389,8 @@ def measure_throughput(node, other, options, folder):
             "with": loaded[0],
             "latencyWithout": bare[1],
             "latencyWith": loaded[1],
+            "cpuWithout": bare[2],
+            "cpuWith": loaded[2],
             "loss": 1 - loaded[0] / bare[0],
         }
     return found
@@ -433,6 +439,13 @@ def print_table(options, found):
                 f"{each['latencyWithout'] * 1e3:.1f} ms; with them {each['with']:,.0f}/s, p50 "
                 f"{each['latencyWith'] * 1e3:.1f} ms)",
                 target,
+            )
+        )
+        rows.append(
+            (
+                f"CPU of that node for a write {where}",
+                f"{each['cpuWithout'] * 1e6:.0f} µs, with the waits {each['cpuWith'] * 1e6:.0f} µs",
+                "",
             )
         )
     print("| what | measured | target |")

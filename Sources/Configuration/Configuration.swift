@@ -171,6 +171,8 @@ extension Configuration {
         package var maximumDifferingRatio = 0.5
         package var maximumDifferingNodes = 10_000
         package var maximumTruncatedTransactions = 1000
+        /// Between two readings of the whole state.
+        package var scrubInterval = Duration.seconds(600)
         /// Nothing is repaired without asking.
         package var isStrict = false
 

@@ -140,6 +140,9 @@ extension ConfigurationKey {
         .init(
             "recovery.strict", .flag, \.configuration.recovery.isStrict, default: "false",
             "repair nothing unasked"),
+        .init(
+            "recovery.scrub", .duration, \.configuration.recovery.scrubInterval, default: "10m",
+            "between two checks of the whole state in memory"),
     ]
 
     private static let limits: [ConfigurationKey] = [

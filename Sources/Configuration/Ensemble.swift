@@ -46,6 +46,8 @@ extension Configuration {
         /// Attempts to bind the election port, a second apart (`electionPortBindRetry`);
         /// nil: for ever.
         package var bindAttempts: Int? = 3
+        /// Of the members: above 0 once some were taken out by order.
+        package var version: Int64 = 0
 
         package init(members: [Member] = [], hierarchy: Hierarchy? = nil) {
             self.members = members.sorted { $0.id < $1.id }
@@ -77,10 +79,10 @@ extension Configuration.Ensemble {
     /// The configuration in ZooKeeper's words, as in NEWLEADER, in notifications and in
     /// `/zookeeper/config`: one line a member, in the order of ids; no newline after the version.
     ///
-    /// - Parameter version: The zxid of the reconfiguration that made it; 0 for the file's own.
+    /// - Parameter version: The zxid of the reconfiguration that made it; nil for `self.version`.
     /// - Returns: An empty text for a node that stands alone, as the original has it.
     /// - Source: `zk-quorum-protocol.md` 7.1.
-    package func text(version: Int64 = 0) -> String {
+    package func text(version: Int64? = nil) -> String {
         guard !members.isEmpty else { return "" }
         var lines = members.map { "server.\($0.id)=\($0)" }
         if let hierarchy {
@@ -90,8 +92,25 @@ extension Configuration.Ensemble {
             }
             lines += hierarchy.weights.sorted { $0.key < $1.key }.map { "weight.\($0)=\($1)" }
         }
-        lines.append("version=" + String(UInt64(bitPattern: version), radix: 16))
+        lines.append("version=" + String(UInt64(bitPattern: version ?? self.version), radix: 16))
         return lines.joined(separator: "\n")
+    }
+}
+
+extension Configuration.Ensemble {
+    /// The configuration without members that are dead for good.
+    ///
+    /// - Parameters:
+    ///   - dead: Their ids.
+    ///   - version: Of the result, above this one's.
+    /// - Returns: The others, with what a quorum of them is.
+    package func removing(_ dead: Set<PeerID>, version: Int64) -> Self {
+        var rest = self
+        rest.members.removeAll { dead.contains($0.id) }
+        rest.hierarchy?.groups = hierarchy?.groups.filter { !dead.contains($0.key) } ?? [:]
+        rest.hierarchy?.weights = hierarchy?.weights.filter { !dead.contains($0.key) } ?? [:]
+        rest.version = version
+        return rest
     }
 }
 

@@ -21,12 +21,21 @@ enum Alarm: String, CaseIterable, Sendable {
     /// A server of the configuration has another ensemble's data.
     case stranger
 
-    static func current(_ status: NodeStatus, _ disk: DiskSpace?) -> [Alarm] {
+    /// Its state differs from another member's at the same zxid, and it is not known to be right.
+    case digestDiffers = "digest-differs"
+
+    static func current(
+        _ status: NodeStatus, _ disk: DiskSpace?, _ digests: DigestVerdict
+    ) -> [Alarm] {
         var alarms: [Alarm] = []
-        if status.counters.digestMismatches > 0 { alarms.append(.digestMismatch) }
+        if status.counters.unrepairedMismatches > 0 { alarms.append(.digestMismatch) }
         if status.protocolStatus.hold != nil { alarms.append(.held) }
         if !status.strangers.isEmpty { alarms.append(.stranger) }
         if status.isOutOfSpace { alarms.append(.noSpace) }
+        switch digests {
+        case .same, .outvotes: break
+        case .outvoted, .undecided: alarms.append(.digestDiffers)
+        }
         if disk?.isLow == true { alarms.append(.diskLow) }
         if status.isDiskSlow { alarms.append(.slowDisk) }
         return alarms

@@ -49,7 +49,9 @@ extension Gateway {
         let now = ContinuousClock.now
         let longestSilence = min(options.quorumPatience, .seconds(4))
         let configured = options.members
-        let ids = Set(configured.map(\.id)).union(announcements.keys).union([status.id])
+        // What members that were taken out have published goes only with their sessions.
+        let published = options.configVersion > 0 ? [] : Set(announcements.keys)
+        let ids = published.union(configured.map(\.id)).union([status.id])
         let disk = DiskSpace(of: options.dataDirectory)
         let ownAlarms = self.ownAlarms(status, disk).map(\.rawValue)
         let members = ids.sorted().map { id in
@@ -145,6 +147,15 @@ extension Gateway {
             await self?.lookForFlags()
             return self != nil
         }
+        digestComparison.start(pause: .seconds(1)) { [weak self] in
+            await self?.compareDigests()
+            return self != nil
+        }
+        let pause = options.scrubInterval
+        scrubbing.start(pause: pause) { [weak self] in
+            await self?.scrub()
+            return self != nil
+        }
         let known = lastKnown
         peers.start(
             addresses: { [weak self] in
@@ -161,6 +172,8 @@ extension Gateway {
         await clusterWatch.stop()
         await historyCompletion.stop()
         await flagWatch.stop()
+        await digestComparison.stop()
+        await scrubbing.stop()
         await peers.stop()
     }
 }

@@ -15,6 +15,9 @@ extension Gateway {
         if let server = serverStatistics { text.write(server) }
         text.write(status)
         text.write(tree)
+        text.single(
+            "aviary_scrubs_total", .counter, "How often the whole state was read again.",
+            digestWatch.scrubs)
         writePeerMetrics(to: &text, status)
         if let disk = DiskSpace(of: options.dataDirectory) {
             text.family("aviary_disk_bytes", .gauge, "The file system of the data directory.")
@@ -122,6 +125,9 @@ extension PrometheusText {
         single(
             "aviary_digest_mismatches_total", .counter,
             "Transactions that led elsewhere than foretold.", counters.digestMismatches)
+        single(
+            "aviary_repairs_total", .counter,
+            "States that were found to be another one than the quorum's.", counters.repairs)
         single(
             "aviary_snapshots_received_total", .counter, "Whole states taken from a leader.",
             counters.snapshotsReceived)

@@ -35,6 +35,8 @@ extension Gateway {
         json.integer(status.acceptedEpoch)
         json.key("currentEpoch")
         json.integer(status.currentEpoch)
+        json.key("configVersion")
+        json.integer(options.configVersion)
         json.key("zxid")
         json.zxid(zxid)
         json.key("logged")
@@ -57,6 +59,13 @@ extension Gateway {
         json.object { json in
             json.key("oldest")
             json.zxid(node.history.floor)
+        }
+        json.key("digests")
+        json.object { json in
+            for (zxid, digest) in node.digests.sorted(by: { $0.key < $1.key }) {
+                json.key(text: "\(zxid)")
+                json.string("\(Zxid(rawValue: Int64(bitPattern: digest)))")
+            }
         }
         json.key("disk")
         json.disk(disk)

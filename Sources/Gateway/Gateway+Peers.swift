@@ -105,7 +105,7 @@ extension Gateway {
     /// What an operator has to look at on this node.
     func ownAlarms(_ status: NodeStatus, _ disk: DiskSpace?) -> [Alarm] {
         let clock = peerWatch.clock
-        var alarms = Alarm.current(status, disk)
+        var alarms = Alarm.current(status, disk, digestWatch.verdict)
         if clock.hasJumped(now: .now) { alarms.append(.clockJump) }
         if clock.isSkewed { alarms.append(.clockSkew) }
         return alarms

@@ -2,6 +2,7 @@ package import History
 package import Jute
 package import Node
 package import Replica
+package import ZnodeTree
 
 /// The node as the gateway needs it. Everything may be called from any thread; each completion is
 /// called exactly once, on the node's own thread.
@@ -14,6 +15,14 @@ package protocol GatewayNode: AnyObject, Sendable {
     var history: ChangeHistory { get }
     /// Where repairs are decided on.
     var recovery: RecoveryDesk { get }
+    /// Digests of the served state, by zxid.
+    var digests: [Zxid: UInt64] { get }
+    /// An exact view at a zxid that was just reached, or will be; nil when it is past.
+    func pin(at zxid: Zxid, complete: @escaping @Sendable (DataTree?) -> Void)
+    /// Serves a state that was mended; false if it came too late.
+    func serve(mended state: DataTree, complete: @escaping @Sendable (Bool) -> Void)
+    /// The served state is wrong: the leader's takes its place.
+    func distrust(_ reason: String)
     /// Everybody who waits for a change.
     var waits: WaitService { get }
     var standing: NodeStanding { get }

@@ -29,10 +29,15 @@ package struct GatewayOptions: Sendable {
     /// for so long counts as stranded.
     package var quorumPatience = Duration.seconds(10)
 
+    /// How often the whole state is read again (`recovery.scrub`).
+    package var scrubInterval = Duration.seconds(600)
+
     /// `cluster.id`; nil when none is configured.
     package var clusterID: String?
     /// The members of the configuration, by id.
     package var members: [Member] = []
+    /// Of the members; above 0 once some were taken out by order.
+    package var configVersion: Int64 = 0
     /// Who makes a quorum.
     package var quorum = QuorumVerifier.majority(voters: [])
     /// Whose free space is reported.

@@ -1382,7 +1382,7 @@ enum OpenAPIDocument {
      "recovery"
     ],
     "operationId": "getRecoveryReport",
-    "summary": "What this node would lose if it took over the quorum's state; only while it is held.",
+    "summary": "What this node would lose if it took over the quorum's state, while it is held; what it knows of the others, while it is stranded.",
     "security": [
      {},
      {
@@ -1423,7 +1423,14 @@ enum OpenAPIDocument {
       "content": {
        "application/json": {
         "schema": {
-         "$ref": "#/components/schemas/RecoveryReport"
+         "oneOf": [
+          {
+           "$ref": "#/components/schemas/RecoveryReport"
+          },
+          {
+           "$ref": "#/components/schemas/StrandedReport"
+          }
+         ]
         }
        }
       }
@@ -1460,7 +1467,7 @@ enum OpenAPIDocument {
      "recovery"
     ],
     "operationId": "raiseRecoveryFlag",
-    "summary": "Decides for a held node: what it has is set aside, and it takes over the quorum's state. Good once, for the report that `If-Match` names.",
+    "summary": "Decides for a held node (`adopt-quorum`): what it has is set aside, and it takes over the quorum's state. Or for a stranded one (`adopt-local`): the members that are not dead go on with what they have. Good once, for the report that `If-Match` names.",
     "security": [
      {},
      {
@@ -1492,8 +1499,16 @@ enum OpenAPIDocument {
          "action": {
           "type": "string",
           "enum": [
-           "adopt-quorum"
+           "adopt-quorum",
+           "adopt-local"
           ]
+         },
+         "dead": {
+          "description": "With `adopt-local`: the members that are dead for good. Every other one has to be there and takes part.",
+          "type": "array",
+          "items": {
+           "type": "integer"
+          }
          },
          "reason": {
           "type": "string",
@@ -3962,7 +3977,7 @@ enum OpenAPIDocument {
     ]
    },
    "Alarm": {
-    "description": "digest-mismatch: a transaction led elsewhere than was foretold. disk-low: less than a twentieth of the disk is free. no-space: there is no room for data to grow; reads and deletes are served, other writes get 507. slow-disk: a sync of the log takes longer than fsync.warningthresholdms, or did in the last half minute. clock-jump: the wall clock was set by more than a second in the last minute. clock-skew: the wall clock differs from half of the members' by more than a second. held: it takes no part until a person has decided. stranger: a server of the configuration has another ensemble's data.",
+    "description": "digest-mismatch: a transaction led elsewhere than was foretold. disk-low: less than a twentieth of the disk is free. no-space: there is no room for data to grow; reads and deletes are served, other writes get 507. slow-disk: a sync of the log takes longer than fsync.warningthresholdms, or did in the last half minute. clock-jump: the wall clock was set by more than a second in the last minute. clock-skew: the wall clock differs from half of the members' by more than a second. held: it takes no part until a person has decided. stranger: a server of the configuration has another ensemble's data. digest-differs: its state differs from another member's at the same zxid, and it is not known to be right.",
     "enum": [
      "digest-mismatch",
      "disk-low",
@@ -3971,7 +3986,8 @@ enum OpenAPIDocument {
      "clock-jump",
      "clock-skew",
      "held",
-     "stranger"
+     "stranger",
+     "digest-differs"
     ]
    },
    "Failure": {
@@ -4171,6 +4187,7 @@ enum OpenAPIDocument {
       "enum": [
        "other-ensemble",
        "other-name",
+       "removed",
        "too-different"
       ]
      },
@@ -4266,6 +4283,68 @@ enum OpenAPIDocument {
      }
     }
    },
+   "StrandedReport": {
+    "type": "object",
+    "required": [
+     "node",
+     "digest",
+     "cause",
+     "logged",
+     "acceptedEpoch",
+     "members"
+    ],
+    "properties": {
+     "node": {
+      "type": "integer"
+     },
+     "digest": {
+      "type": "string",
+      "pattern": "^[0-9a-f]{64}$"
+     },
+     "cause": {
+      "type": "string",
+      "enum": [
+       "no-quorum"
+      ]
+     },
+     "logged": {
+      "type": "string",
+      "description": "The end of this node's log."
+     },
+     "acceptedEpoch": {
+      "type": "integer"
+     },
+     "members": {
+      "description": "The others.",
+      "type": "array",
+      "items": {
+       "type": "object",
+       "required": [
+        "id",
+        "answers",
+        "logged"
+       ],
+       "properties": {
+        "id": {
+         "type": "integer"
+        },
+        "answers": {
+         "type": "boolean",
+         "description": "Over HTTP",
+         "when it was asked last.": null
+        },
+        "logged": {
+         "type": [
+          "string",
+          "null"
+         ],
+         "description": "The end of its log, as it said last."
+        }
+       }
+      }
+     }
+    }
+   },
    "RecoveryOrder": {
     "type": "object",
     "required": [
@@ -4316,6 +4395,7 @@ enum OpenAPIDocument {
        "damaged-log",
        "truncation",
        "received-state",
+       "mended",
        "adopted-quorum",
        "restored-state",
        null
@@ -4517,6 +4597,19 @@ enum OpenAPIDocument {
      "acceptedEpoch": {
       "type": "integer",
       "format": "int64"
+     },
+     "configVersion": {
+      "description": "Above 0 once members were taken out by order.",
+      "type": "integer",
+      "format": "int64"
+     },
+     "digests": {
+      "description": "Of the served state, by zxid; members compare them.",
+      "type": "object",
+      "additionalProperties": {
+       "type": "string",
+       "pattern": "^[0-9a-f]{16}$"
+      }
      },
      "currentEpoch": {
       "type": "integer",
@@ -4772,6 +4865,8 @@ enum OpenAPIDocument {
      "contended",
      "held",
      "not-held",
+     "quorum-reachable",
+     "survivor-unreachable",
      "no-report",
      "no-detachment",
      "fence-lost",

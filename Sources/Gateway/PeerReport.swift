@@ -11,6 +11,11 @@ struct PeerReport: Equatable, Sendable {
     var alarms: [String]
     /// It has every event behind it.
     var historyFloor: Zxid?
+    /// Of its state, by zxid.
+    var digests: [Zxid: UInt64] = [:]
+    var acceptedEpoch: Epoch?
+    var configVersion: Int64?
+    var logged: Zxid?
     /// How it finds the others.
     var peers: [PeerID: Peer] = [:]
     /// Its wall clock, since 1970.
@@ -54,6 +59,17 @@ struct PeerReport: Equatable, Sendable {
         self.isSynchronized = isSynchronized
         self.version = version
         self.alarms = alarms.compactMap(\.text)
+        logged = object["logged"]?.text.flatMap(Zxid.init(parsing:))
+        if case .integer(let epoch)? = object["acceptedEpoch"] { acceptedEpoch = epoch }
+        if case .integer(let version)? = object["configVersion"] { configVersion = version }
+        if case .object(let told)? = object["digests"] {
+            for member in told.members {
+                guard let zxid = Zxid(parsing: String(decoding: member.key, as: UTF8.self)),
+                    let digest = member.value.text.flatMap({ UInt64($0, radix: 16) })
+                else { continue }
+                digests[zxid] = digest
+            }
+        }
         if case .object(let history)? = object["history"] {
             historyFloor = history["oldest"]?.text.flatMap(Zxid.init(parsing:))
         }

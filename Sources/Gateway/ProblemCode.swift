@@ -22,6 +22,8 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case contended
     case held
     case notHeld = "not-held"
+    case quorumReachable = "quorum-reachable"
+    case survivorUnreachable = "survivor-unreachable"
     case noReport = "no-report"
     case noDetachment = "no-detachment"
     case fenceLost = "fence-lost"
@@ -157,6 +159,20 @@ extension ProblemCode {
             Entry(
                 status: 409, title: "Node is not held",
                 explanation: "The node does not wait for a decision, so there is nothing to force.")
+        case .quorumReachable:
+            Entry(
+                status: 409, title: "Members are alive",
+                explanation: """
+                    A member that was named dead answers, or a quorum is alive. Nothing was \
+                    changed.
+                    """)
+        case .survivorUnreachable:
+            Entry(
+                status: 409, title: "A survivor does not answer",
+                explanation: """
+                    Every member that is not named dead has to take part, and one could not be \
+                    reached. The order can be given again.
+                    """, isRetryable: true)
         case .noReport:
             Entry(
                 status: 404, title: "No report",

@@ -159,6 +159,7 @@ extension Route {
         case .contention(.lock, _): 18
         case .contention(.election, _): 19
         case .peerHistory: 20
+        case .peerAdoption, .peerState: 21
         case .recovery, .recoveryReport, .recoveryFlag: 21
         case .detached, .detachment, .detachmentRestoration: 22
         }

@@ -16,6 +16,10 @@ package enum Route: Equatable, Sendable {
     case watchers
     /// What members give each other of their histories.
     case peerHistory
+    /// An order to go on without some members, from the survivor that a person gave it to.
+    case peerAdoption
+    /// Parts of a state that another member compares its own with.
+    case peerState
     case cluster
     case recovery
     case recoveryReport
@@ -39,7 +43,7 @@ extension Route {
         case .znode: [.get, .put, .post, .delete]
         case .contention: [.get, .post, .delete]
         case .acl: [.get, .put]
-        case .transactions, .reads, .sessionKeepalive: [.post]
+        case .transactions, .reads, .sessionKeepalive, .peerAdoption, .peerState: [.post]
         case .sessions: [.get, .post]
         case .session: [.get, .delete]
         case .recoveryFlag: [.put, .delete]

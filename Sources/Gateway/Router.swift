@@ -95,6 +95,8 @@ package struct RoutedRequest: Sendable {
         case "events" where rest.isEmpty: return .events
         case "watchers" where rest.isEmpty: return .watchers
         case "peer" where rest.elementsEqual("/history".utf8): return .peerHistory
+        case "peer" where rest.elementsEqual("/adoption".utf8): return .peerAdoption
+        case "peer" where rest.elementsEqual("/state".utf8): return .peerState
         case "node" where rest.isEmpty: return .node
         case "openapi.json" where rest.isEmpty: return .openapi
         default: break

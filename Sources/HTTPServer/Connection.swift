@@ -23,35 +23,44 @@ final class Connection: @unchecked Sendable {
         case streaming(HTTPBodyStream)
     }
 
-    private let loop: EventLoop
-    let socket: Int32
-    private let handle: ConnectionHandle
+    let loop: EventLoop
+    /// Another one once the connection has left the library; changes under the exchange's lock.
+    private(set) var socket: Int32
+    /// The library's side; nil while the connection is outside.
+    private(set) var handle: ConnectionHandle?
     private let peerAddress: String
     /// Came when the server held as many as it may; gets one answer, which says so.
     private let isSurplus: Bool
     /// Where the loop's lists have it.
     var place = ConnectionPlace()
-    /// From the library's suspend to our resume.
+    /// Waits for its resume, be it in the library or outside.
     private(set) var isSuspended = false
     /// Suspended since before the last look at it.
     private var wasSuspended = false
 
     /// Whether the loop is told of what the peer does without looking.
-    private var isWatched = false
-    private var hasPeerFinished = false
-    private var isBroken = false
-    private var isHead = false
+    private(set) var isWatched = false
+    private(set) var hasPeerFinished = false
+    private(set) var isBroken = false
+    private(set) var isHead = false
+    private(set) var speaksVersion11 = false
+    /// Whether the answer is the last one: the client or we want it so.
+    var endsConnection = false
 
-    private(set) var stage = Stage.idle
-    /// Of heads and bodies since the connection began.
-    private var consumedBytes = 0
+    var stage = Stage.idle
+    /// Of heads and bodies since the connection began; at most what the library has read.
+    private(set) var consumedBytes = 0
     private var methodAddress: UInt = 0
     private var progress: Progress
     private var target: [UInt8] = []
     private var targetAddress: UInt = 0
     private var body: [UInt8] = []
+    /// What is being sent while the connection is outside.
+    var outbox = Outbox()
+    /// The loop tells when there is room to send.
+    var awaitsRoom = false
 
-    private let exchange = Mutex(ExchangeState())
+    let exchange = Mutex(ExchangeState())
 
     init(_ handle: ConnectionHandle, loop: EventLoop, isSurplus: Bool) {
         self.handle = handle
@@ -60,6 +69,30 @@ final class Connection: @unchecked Sendable {
         socket = handle.socket
         peerAddress = handle.peerAddress
         progress = Progress(now: loop.now)
+    }
+}
+
+// MARK: - In the library and outside
+
+extension Connection {
+    var isOutside: Bool { handle == nil }
+
+    /// Whether what the library says of `handle` concerns this connection: the library may still
+    /// close what is left of a connection that is outside, or is back by another handle.
+    func isServed(by handle: ConnectionHandle) -> Bool {
+        self.handle == handle
+    }
+
+    /// The library has no part in it any more; this descriptor is our own.
+    func move(to socket: Int32) {
+        target = []
+        outbox = Outbox()
+        handle = nil
+        self.socket = socket
+    }
+
+    func move(to handle: ConnectionHandle) {
+        self.handle = handle
     }
 }
 
@@ -78,6 +111,7 @@ extension Connection {
     func proceed(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) -> Bool {
         switch stage {
         case .readingHead:
+            guard let handle else { return false }
             let raw = handle.head(
                 method: method, version: version, target: target, targetAddress: targetAddress)
             return headCompleted(raw)
@@ -114,7 +148,7 @@ extension Connection {
             if progress.bodyBytes <= loop.configuration.drainLimitBytes { return true }
             // The library takes no answer in the middle of a body; it has nothing of its own to
             // send either.
-            sendAndShutDown(socket, response.message())
+            sendAndShutDown(socket, response.lastMessage())
             return false
         case .idle, .readingHead, .handling, .answered, .streaming:
             return false
@@ -123,13 +157,17 @@ extension Connection {
 
     /// Gives the library what is next of a streamed body.
     func readBody(into buffer: UnsafeMutableRawBufferPointer) -> HTTPBodyStream.Piece {
-        guard case .streaming(let stream) = stage else { return .closed }
-        exchange.withLock { $0.refilled() }
-        let piece = stream.next(into: buffer) {
-            exchange.withLock { $0.drain() }
-        }
+        let piece = nextPiece(into: buffer)
         if case .drained = piece { suspend() }
         return piece
+    }
+
+    func nextPiece(into buffer: UnsafeMutableRawBufferPointer) -> HTTPBodyStream.Piece {
+        guard case .streaming(let stream) = stage else { return .closed }
+        exchange.withLock { $0.refilled() }
+        return stream.next(into: buffer) {
+            exchange.withLock { $0.drain() }
+        }
     }
 
     func requestEnded() {
@@ -159,6 +197,8 @@ extension Connection {
     private func headCompleted(_ raw: RawHead) -> Bool {
         loop.counters.requests.add(1, ordering: .relaxed)
         methodAddress = UInt(bitPattern: raw.method.baseAddress)
+        speaksVersion11 = raw.isVersion11
+        endsConnection = raw.asksToClose
         consumedBytes += raw.sizeBytes
         // An answer queued at this point makes the library close the connection behind it.
         let length: Int?
@@ -220,10 +260,14 @@ extension Connection {
     }
 
     private func suspend() {
+        beSuspended()
+        loop.suspended += 1
+        handle?.suspend()
+    }
+
+    func beSuspended() {
         isSuspended = true
         wasSuspended = false
-        loop.suspended += 1
-        handle.suspend()
     }
 
     private func answer(_ response: HTTPResponse) -> Bool {
@@ -231,15 +275,19 @@ extension Connection {
         stage = .answered
         var response = response
         if loop.isStopping { response.closesConnection = true }
+        if response.closesConnection { endsConnection = true }
+        guard let handle else { return false }
         guard let stream = response.stream else { return handle.queue(response) }
         if isHead {
             stream.close()
             return handle.queueHead(response)
         }
-        return answer(response, with: stream)
+        begin(stream)
+        return handle.queue(response, bodyFrom: self)
     }
 
-    private func answer(_ response: HTTPResponse, with stream: HTTPBodyStream) -> Bool {
+    /// The answer's head is on its way, and this is its body.
+    func begin(_ stream: HTTPBodyStream) {
         stage = .streaming(stream)
         loop.counters.streams.add(1, ordering: .relaxed)
         stream.begin(on: self, number: exchange.withLock { $0.beginStream() })
@@ -247,10 +295,9 @@ extension Connection {
         limitSilence(socket, timeout: loop.configuration.stallTimeout)
         if loop.isStopping { stream.stop() }
         if hasPeerFinished { peerLeft() }
-        return handle.queue(response, bodyFrom: self)
     }
 
-    private func refuse(_ refusal: HTTPRefusal, head: HTTPRequestHead?) -> HTTPResponse {
+    func refuse(_ refusal: HTTPRefusal, head: HTTPRequestHead?) -> HTTPResponse {
         loop.counters.refused.add(1, ordering: .relaxed)
         return loop.handler.response(to: refusal, head: head)
     }
@@ -300,7 +347,7 @@ extension Connection {
 
 extension Connection {
     /// Asks to be told when the peer leaves; for the rest of the connection.
-    private func watchPeer() {
+    func watchPeer() {
         isWatched = loop.watch(self)
         // It may have stopped sending right behind its request, which is then in our hands.
         if isClosedByPeer(socket) { hasPeerFinished = true }
@@ -326,6 +373,9 @@ extension Connection {
         case .streaming(let stream):
             // Once: this is news to the watch too.
             if stream.close() { shutdown(socket, Int32(SHUT_RDWR)) }
+            if isOutside { peerLeftOutside() }
+        case .answered where isOutside:
+            peerLeftOutside()
         case .idle, .readingHead, .receiving, .discarding, .handling, .answered:
             // The library notices by itself.
             break
@@ -339,8 +389,9 @@ extension Connection {
     /// The second half of an answer to a suspended request, or of more for a drained stream.
     func resume() {
         isSuspended = false
-        loop.suspended -= 1
         if place.list == .settled { loop.move(self, to: .active) }
+        guard let handle else { return resumeOutside() }
+        loop.suspended -= 1
         if hasPeerFinished, !isBroken { answerHalfClosed() }
         handle.resume()
     }
@@ -354,7 +405,7 @@ extension Connection {
         loop.waiting -= 1
         stage = .answered
         response.stream?.close()
-        sendAndShutDown(socket, response.message(withBody: !isHead))
+        sendAndShutDown(socket, response.lastMessage(withBody: !isHead))
     }
 
     /// Whether an answer is under way or being waited for.
@@ -372,12 +423,13 @@ extension Connection {
             if !isWatched {
                 if !hasPeerFinished, isClosedByPeer(socket) { hungUp(isBroken: false) }
             } else if wasSuspended {
-                trimMemory()
+                if !isOutside, !leave() { trimMemory() }
                 loop.move(self, to: .settled)
             }
             wasSuspended = true
             return
         }
+        if isOutside { return inspectOutside() }
         let limits = loop.configuration
         switch stage {
         case .idle:
@@ -414,7 +466,7 @@ extension Connection {
         guard loop.gate.keepsLayout, let received = receivedByteCount(socket),
             received < UInt64(consumedBytes) + 4096
         else { return }
-        handle.releaseZeroPages(ofPoolAt: methodAddress)
+        handle?.releaseZeroPages(ofPoolAt: methodAddress)
     }
 
     /// Answers a request that waits, because nobody else will, or finishes a stream.
@@ -433,18 +485,6 @@ extension Connection {
     /// The library has nothing under way in these stages, so we may write to its socket. It sees
     /// the end of the connection next.
     private func timeOut(_ refusal: HTTPRefusal) {
-        sendAndShutDown(socket, refuse(refusal, head: nil).message())
-    }
-}
-
-extension HTTPResponse {
-    /// The bytes of a last answer on a connection.
-    fileprivate func message(withBody: Bool = true) -> [UInt8] {
-        var text = "HTTP/1.1 \(status) \(reasonPhrase(status))\r\n"
-        for field in headers.fields {
-            text += "\(field.name): \(field.value)\r\n"
-        }
-        text += "Content-Length: \(body.count)\r\nConnection: close\r\n\r\n"
-        return withBody ? Array(text.utf8) + body : Array(text.utf8)
+        sendAndShutDown(socket, refuse(refusal, head: nil).lastMessage())
     }
 }

@@ -56,6 +56,13 @@ struct Daemon {
         _ = MHD_run(daemon)
     }
 
+    /// Hands over the socket of a client that is connected.
+    ///
+    /// - Returns: False when the library does not take it; it is closed then.
+    func add(_ socket: Int32) -> Bool {
+        withPeerAddress(of: socket) { MHD_add_connection(daemon, socket, $0, $1) == .YES }
+    }
+
     /// Stops accepting.
     ///
     /// - Returns: The listening socket, to be closed after `stop`; negative if it is closed.
@@ -72,7 +79,7 @@ struct Daemon {
 }
 
 /// The library's side of a connection, valid from its opening to its close.
-struct ConnectionHandle {
+struct ConnectionHandle: Equatable {
     fileprivate let connection: OpaquePointer
 
     var socket: Int32 { CMicroHTTPDSocket(connection) }
@@ -101,7 +108,7 @@ struct ConnectionHandle {
 
     /// Hands an answer to the library that asks `connection` for its body, piece by piece.
     func queue(_ response: HTTPResponse, bodyFrom connection: Connection) -> Bool {
-        queue(makeReply(connection), response)
+        queue(makeReply(connection, self), response)
     }
 
     /// Hands over the head of an answer whose body would have come in pieces.
@@ -181,18 +188,51 @@ struct PeerWatch: ~Copyable {
         CMicroHTTPDWatch(descriptor, socket) == 0
     }
 
+    func remove(_ socket: Int32) {
+        CMicroHTTPDUnwatch(descriptor, socket)
+    }
+
+    /// Tells from now on, or no more, when there is room to send; at once if there is.
+    func awaitRoom(_ socket: Int32, _ isWanted: Bool) {
+        CMicroHTTPDAwaitRoom(descriptor, socket, isWanted ? 1 : 0)
+    }
+
+    struct Event {
+        let socket: Int32
+        /// The peer has closed its sending side, or the connection is broken.
+        let isHangUp: Bool
+        let isBroken: Bool
+        let hasRoom: Bool
+    }
+
     /// Tells of each socket once that its peer has closed its sending side, and once that the
-    /// connection is broken.
-    func forEachHangUp(_ body: (_ socket: Int32, _ isBroken: Bool) -> Void) {
-        var found = [CMicroHTTPDHangUp](repeating: CMicroHTTPDHangUp(), count: 64)
+    /// connection is broken, and of room where it is awaited.
+    func forEachEvent(_ body: (Event) -> Void) {
+        var found = [CMicroHTTPDPeerEvent](repeating: CMicroHTTPDPeerEvent(), count: 64)
         var count: Int32
         repeat {
-            count = CMicroHTTPDHangUps(descriptor, &found)
-            for hangUp in found.prefix(max(0, Int(count))) {
-                body(hangUp.socket, hangUp.isBroken != 0)
+            count = CMicroHTTPDPeerEvents(descriptor, &found)
+            for event in found.prefix(max(0, Int(count))) {
+                body(
+                    Event(
+                        socket: event.socket, isHangUp: event.isHangUp != 0,
+                        isBroken: event.isBroken != 0, hasRoom: event.hasRoom != 0))
             }
         } while count == 64
     }
+}
+
+/// Makes `descriptor` another one of what `other` is one of.
+///
+/// - Returns: False on failure; nothing has changed then.
+func replaceDescriptor(_ descriptor: Int32, by other: Int32) -> Bool {
+    CMicroHTTPDReplaceDescriptor(descriptor, other) == descriptor
+}
+
+/// How many bytes have come in on a socket and are not read yet; nil when the system does not say.
+func unreadByteCount(_ socket: Int32) -> Int? {
+    let count = CMicroHTTPDUnreadBytes(socket)
+    return count < 0 ? nil : Int(count)
 }
 
 func nameThisThread(_ name: String) {
@@ -237,9 +277,20 @@ private let streamBlockBytes = 1024
 /// stays in use.
 private let pieceLimitBytes = 8 * 1024
 
-private func makeReply(_ connection: Connection) -> OpaquePointer? {
+/// Whose body the library asks for, as whom it knows him.
+private final class BodyReader {
+    let connection: Connection
+    let handle: ConnectionHandle
+
+    init(_ connection: Connection, _ handle: ConnectionHandle) {
+        self.connection = connection
+        self.handle = handle
+    }
+}
+
+private func makeReply(_ connection: Connection, _ handle: ConnectionHandle) -> OpaquePointer? {
     // `releaseReader` lets go of it.
-    let context = Unmanaged.passRetained(connection)
+    let context = Unmanaged.passRetained(BodyReader(connection, handle))
     let reply = MHD_create_response_from_callback(
         UInt64.max, streamBlockBytes, readBody, context.toOpaque(), releaseReader)
     if reply == nil { context.release() }
@@ -251,9 +302,10 @@ private func readBody(
     _ size: Int
 ) -> Int {
     guard let context, let buffer else { return -2 }
-    let connection = Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue()
+    let reader = Unmanaged<BodyReader>.fromOpaque(context).takeUnretainedValue()
+    guard reader.connection.isServed(by: reader.handle) else { return -2 }
     let room = UnsafeMutableRawBufferPointer(start: buffer, count: min(size, pieceLimitBytes))
-    switch connection.readBody(into: room) {
+    switch reader.connection.readBody(into: room) {
     case .bytes(let count): return count
     // Without a suspended connection this would ask again and again.
     case .drained: return 0
@@ -271,7 +323,7 @@ private func refuseBody(
 
 private func releaseReader(_ context: UnsafeMutableRawPointer?) {
     guard let context else { return }
-    Unmanaged<Connection>.fromOpaque(context).release()
+    Unmanaged<BodyReader>.fromOpaque(context).release()
 }
 
 private final class ResponseBody {
@@ -326,7 +378,7 @@ private func connectionChanged(
         guard let pointer = socketContext.pointee else { return }
         socketContext.pointee = nil
         let closed = Unmanaged<Connection>.fromOpaque(pointer).takeRetainedValue()
-        loop.closed(closed)
+        if closed.isServed(by: ConnectionHandle(connection: connection)) { loop.closed(closed) }
     @unknown default:
         break
     }
@@ -375,10 +427,10 @@ private func access(
     _ uploadSize: UnsafeMutablePointer<Int>?,
     _ request: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
 ) -> MHD_Result {
-    guard let pointer = request?.pointee, let method, let version, let uploadSize else {
-        return .NO
-    }
+    guard let pointer = request?.pointee, let connection, let method, let version, let uploadSize
+    else { return .NO }
     let current = Unmanaged<Connection>.fromOpaque(pointer).takeUnretainedValue()
+    guard current.isServed(by: ConnectionHandle(connection: connection)) else { return .NO }
     if uploadSize.pointee > 0, let upload {
         let bytes = UnsafeRawBufferPointer(start: upload, count: uploadSize.pointee)
         uploadSize.pointee = 0
@@ -392,7 +444,8 @@ private func completed(
     _ request: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
     _ code: MHD_RequestTerminationCode
 ) {
-    guard let pointer = request?.pointee else { return }
+    guard let pointer = request?.pointee, let connection else { return }
     request?.pointee = nil
-    Unmanaged<Connection>.fromOpaque(pointer).takeUnretainedValue().requestEnded()
+    let current = Unmanaged<Connection>.fromOpaque(pointer).takeUnretainedValue()
+    if current.isServed(by: ConnectionHandle(connection: connection)) { current.requestEnded() }
 }

@@ -19,8 +19,13 @@ final class EventLoop: @unchecked Sendable {
     var waiting = 0 {
         didSet { counters.waiting.add(waiting - oldValue, ordering: .relaxed) }
     }
-    /// Suspended connections: these requests, and streams that have nothing to send.
+    /// Connections that the library has suspended: such requests, and streams that have nothing to
+    /// send.
     var suspended = 0
+    /// Connections outside the library.
+    var outside = 0 {
+        didSet { counters.outside.add(outside - oldValue, ordering: .relaxed) }
+    }
 
     private var daemon: Daemon?
     private var thread: pthread_t?
@@ -30,6 +35,13 @@ final class EventLoop: @unchecked Sendable {
     private let peerWatch = PeerWatch()
     /// By socket, what `peerWatch` tells of.
     private var watched: [Connection?] = []
+    /// What the library gets to close instead of a socket that leaves it.
+    private let deadSocket: Int32
+    private var hasDeadSockets = false
+    /// Connections whose answers are sent, on their way back into the library.
+    private var returning: [Connection] = []
+    /// The one that is being handed over.
+    private var handedOver: Connection?
 
     /// Counts up when another thread wants something.
     private let wakeDescriptor: Int32
@@ -53,13 +65,15 @@ final class EventLoop: @unchecked Sendable {
             headerFieldLimit: configuration.headerFieldLimit,
             keepsLayout: Daemon.keepsLayout)
         wakeDescriptor = makeWakeDescriptor()
-        guard wakeDescriptor >= 0, peerWatch.descriptor >= 0 else {
+        deadSocket = makeDeadSocket()
+        guard wakeDescriptor >= 0, deadSocket >= 0, peerWatch.descriptor >= 0 else {
             throw .cannotStart(reason: systemError())
         }
     }
 
     deinit {
         close(wakeDescriptor)
+        close(deadSocket)
     }
 
     /// Takes over a listening socket and starts the thread.
@@ -67,7 +81,7 @@ final class EventLoop: @unchecked Sendable {
         let seconds = Int(configuration.idleTimeout.components.seconds)
         guard
             let daemon = Daemon(
-                socket: socket, connectionLimit: counters.connectionLimit + surplusLimit,
+                socket: socket, connectionLimit: counters.connectionLimit + 2 * surplusLimit,
                 idleTimeoutSeconds: max(1, seconds), loop: self)
         else {
             close(socket)
@@ -119,7 +133,16 @@ final class EventLoop: @unchecked Sendable {
     // MARK: Called by the library, through `Daemon.swift`
 
     func opened(_ handle: ConnectionHandle) -> Connection {
+        if let connection = handedOver {
+            handedOver = nil
+            connection.move(to: handle)
+            return connection
+        }
         let count = counters.connections.add(1, ordering: .relaxed).newValue
+        // The library does not count those outside, so it may accept more than we have room for.
+        if count > counters.connectionLimit + surplusLimit {
+            shutdown(handle.socket, Int32(SHUT_RDWR))
+        }
         let connection = Connection(
             handle, loop: self, isSurplus: count > counters.connectionLimit)
         active.insert(connection)
@@ -162,6 +185,40 @@ final class EventLoop: @unchecked Sendable {
         watched[socket] = connection
         return peerWatch.add(connection.socket)
     }
+
+    func unwatch(_ connection: Connection) {
+        watched[Int(connection.socket)] = nil
+        peerWatch.remove(connection.socket)
+    }
+
+    // MARK: Called by connections outside the library
+
+    /// - Returns: Whether the descriptor has been closed and is now one of a dead socket.
+    func replaceByDeadSocket(_ descriptor: Int32) -> Bool {
+        guard replaceDescriptor(descriptor, by: deadSocket) else { return false }
+        hasDeadSockets = true
+        return true
+    }
+
+    /// Lets `connection` send on as soon as there is room, or no more.
+    func awaitRoom(_ connection: Connection, _ isWanted: Bool) {
+        guard connection.isWatched, isWanted || connection.awaitsRoom else { return }
+        connection.awaitsRoom = isWanted
+        peerWatch.awaitRoom(connection.socket, isWanted)
+    }
+
+    /// Closes a connection that is outside.
+    func drop(_ connection: Connection) {
+        outside -= 1
+        closed(connection)
+        shutdown(connection.socket, Int32(SHUT_RDWR))
+        close(connection.socket)
+    }
+
+    /// Gives a connection to the library again, soon.
+    func takeBack(_ connection: Connection) {
+        returning.append(connection)
+    }
 }
 
 // MARK: - The loop
@@ -183,18 +240,17 @@ extension EventLoop {
                 for connection in all { connection.cancel() }
             }
             if isIdle || isStopping || now >= resumeDeadline { resumeAnswered() }
+            giveBack(to: daemon)
             daemon.run()
-            if now >= sweep.next {
-                // Also here, because a busy loop need not come to `poll`.
-                noticeHangUps()
-                let range = sweep.take(of: active.connections.count, now: now)
-                for connection in Array(active.connections[range]) { connection.inspect() }
-            }
+            if now >= sweep.next { inspect(daemon) }
             if isStopping, suspended == 0,
-                now >= deadline || !active.connections.contains(where: \.isBusy)
+                now >= deadline || outside == 0 && !active.connections.contains(where: \.isBusy)
             {
                 break
             }
+        }
+        for connection in active.connections + settled.connections where connection.isOutside {
+            drop(connection)
         }
         daemon.stop()
         self.daemon = nil
@@ -225,14 +281,41 @@ extension EventLoop {
             var count: UInt64 = 0
             read(wakeDescriptor, &count, MemoryLayout<UInt64>.size)
         }
-        if descriptors.2.revents != 0 { noticeHangUps() }
+        if descriptors.2.revents != 0 { notice() }
         return descriptors.0.revents == 0
     }
 
-    private func noticeHangUps() {
-        peerWatch.forEachHangUp { socket, isBroken in
-            watched[Int(socket)]?.hungUp(isBroken: isBroken)
+    private func inspect(_ daemon: Daemon) {
+        // Also here, because a busy loop need not come to `poll`.
+        notice()
+        let range = sweep.take(of: active.connections.count, now: now)
+        for connection in Array(active.connections[range]) { connection.inspect() }
+        giveBack(to: daemon)
+        // The library does not say by itself that it has something to close.
+        if hasDeadSockets { daemon.run() }
+        hasDeadSockets = false
+    }
+
+    private func notice() {
+        peerWatch.forEachEvent { event in
+            guard let connection = watched[Int(event.socket)] else { return }
+            if event.hasRoom, connection.isOutside { connection.sendOn() }
+            if event.isHangUp, watched[Int(event.socket)] === connection {
+                connection.hungUp(isBroken: event.isBroken)
+            }
         }
+    }
+
+    private func giveBack(to daemon: Daemon) {
+        for connection in returning {
+            handedOver = connection
+            outside -= 1
+            if daemon.add(connection.socket) { continue }
+            // The library has closed the socket, and said so if it knew whose it was.
+            if handedOver != nil { closed(connection) }
+            handedOver = nil
+        }
+        returning.removeAll(keepingCapacity: true)
     }
 
     /// Resumes what was answered.
@@ -265,9 +348,10 @@ private struct Sweep {
 
     private static let period: UInt64 = 1_000_000_000
     private static let longestGo = 256
+    private static let mostGoes = 100
 
     mutating func take(of count: Int, now: UInt64) -> Range<Int> {
-        let goes = min(20, count / Sweep.longestGo + 1)
+        let goes = min(Sweep.mostGoes, count / Sweep.longestGo + 1)
         next = now + Sweep.period / UInt64(goes)
         if position >= count { position = 0 }
         let range = position..<min(count, position + (count + goes - 1) / goes)
@@ -289,7 +373,7 @@ private func monotonicNanoseconds() -> UInt64 {
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
 
-private func nanoseconds(_ duration: Duration) -> UInt64 {
+func nanoseconds(_ duration: Duration) -> UInt64 {
     let (seconds, attoseconds) = duration.components
     return UInt64(max(0, seconds)) * 1_000_000_000 + UInt64(max(0, attoseconds)) / 1_000_000_000
 }

@@ -88,6 +88,7 @@ package final class HTTPServer: Sendable {
             connections: counters.connections.load(ordering: .relaxed),
             connectionLimit: counters.connectionLimit,
             waiting: counters.waiting.load(ordering: .relaxed),
+            outside: counters.outside.load(ordering: .relaxed),
             streams: counters.streams.load(ordering: .relaxed),
             requests: counters.requests.load(ordering: .relaxed),
             refused: counters.refused.load(ordering: .relaxed))
@@ -100,6 +101,8 @@ package struct HTTPServerStatistics: Equatable, Sendable {
     package let connectionLimit: Int
     /// Requests that were not answered at once and still wait.
     package let waiting: Int
+    /// Connections that cost the library nothing: they have waited for more than a second.
+    package let outside: Int
     /// Answers whose bodies are not finished.
     package let streams: Int
     /// Heads read since the start.
@@ -113,6 +116,7 @@ final class Counters: Sendable {
     let connectionLimit: Int
     let connections = Atomic(0)
     let waiting = Atomic(0)
+    let outside = Atomic(0)
     let streams = Atomic(0)
     let requests = Atomic(0)
     let refused = Atomic(0)

@@ -10,6 +10,18 @@ struct RawHead {
                     name.elementsEqual(bytes) { lowercased($0) == lowercased($1) }
                 }
         }
+
+        /// Whether `wanted` is in the value's list, in any case.
+        func hasToken(_ wanted: StaticString) -> Bool {
+            value.split(separator: UInt8(ascii: ",")).contains { part in
+                let token = part.drop(while: isBlank)
+                return wanted.withUTF8Buffer { bytes in
+                    token.count >= bytes.count
+                        && zip(token, bytes).allSatisfy { lowercased($0) == lowercased($1) }
+                        && token.dropFirst(bytes.count).allSatisfy(isBlank)
+                }
+            }
+        }
     }
 
     var method: UnsafeBufferPointer<UInt8>
@@ -21,6 +33,13 @@ struct RawHead {
     var fields: [Field]
     /// From the first byte of the method to the last of the empty line.
     var sizeBytes: Int
+
+    var isVersion11: Bool { version.elementsEqual("HTTP/1.1".utf8) }
+
+    /// Whether the client wants the answer to be the last one.
+    var asksToClose: Bool {
+        fields.contains { $0.isNamed("connection") && $0.hasToken("close") }
+    }
 
     /// Bytes of the header fields with their line ends, without the empty line.
     var fieldSizeBytes: Int {

@@ -66,6 +66,21 @@ private func localPort(of socket: Int32) -> Int {
     }
 }
 
+/// The address of the other side; all zeros of a peer that has left.
+func withPeerAddress<Result>(
+    of socket: Int32, _ body: (UnsafeMutablePointer<sockaddr>, socklen_t) -> Result
+) -> Result {
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    return withUnsafeMutablePointer(to: &storage) { pointer in
+        let address = UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: sockaddr.self)
+        if getpeername(socket, address, &length) != 0 {
+            length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        }
+        return body(address, length)
+    }
+}
+
 /// The numeric form of a socket address, without port and zone; empty for other families.
 func numericAddress(_ address: UnsafeRawPointer) -> String {
     // Every socket address begins with its family.
@@ -103,6 +118,17 @@ func receivedByteCount(_ socket: Int32) -> UInt64? {
     // `tcpi_bytes_received` of Linux's `struct tcp_info`, which glibc's copy lacks: 8 bytes of
     // small fields, 24 of 4 bytes, 3 of 8 bytes before it.
     tcpInformation(socket, at: 8 + 24 * 4 + 3 * 8, as: UInt64.self)
+}
+
+/// A socket of no connection, which fails whatever is asked of it; negative on failure.
+func makeDeadSocket() -> Int32 {
+    socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+}
+
+/// Another descriptor of the same socket; nil when the system has none left.
+func duplicate(_ socket: Int32) -> Int32? {
+    let copy = fcntl(socket, F_DUPFD_CLOEXEC, 0)
+    return copy < 0 ? nil : copy
 }
 
 /// Milliseconds since the peer's TCP has last acknowledged anything, a keep-alive probe included;
@@ -143,6 +169,11 @@ func limitSilence(_ socket: Int32, timeout: Duration) {
     let (seconds, attoseconds) = timeout.components
     let milliseconds = seconds * 1_000 + attoseconds / 1_000_000_000_000_000
     setOption(socket, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Int32(clamping: milliseconds))
+}
+
+/// Keeps the kernel from holding back small pieces.
+func sendAtOnce(_ socket: Int32) {
+    setOption(socket, Int32(IPPROTO_TCP), TCP_NODELAY)
 }
 
 /// Sends what fits without waiting, then ends the connection in both directions.

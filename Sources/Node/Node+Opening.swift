@@ -93,6 +93,7 @@ extension OpenedNode {
             throw .layout(
                 "the data belong to node \(identity.node), and this is node \(settings.id)")
         }
+        if let adoption = settings.adoption { try directory.trust(by: adoption) }
         // A seed of its own for every process: paths chosen to collide in one do not in another.
         let options = DataTree.Options(
             extendedTypes: settings.replica.extendedTypes,
@@ -146,8 +147,9 @@ extension OpenedNode {
             // The original does not open a log that no snapshot begins.
             try writeFirstSnapshot(of: tree, in: directory)
         }
-        let epochs = try directory.epochs(
+        var epochs = try directory.epochs(
             lastZxid: state.lastLogged, afterLoss: state.loss != nil)
+        if let adoption = settings.adoption { try directory.begin(adoption, &epochs) }
         let standing: Standing =
             if let loss = state.loss {
                 .mayHaveLost(bound: bound(of: loss, epochs))

@@ -7,7 +7,7 @@ package import Replica
 import Storage
 import Synchronization
 import Zab
-import ZnodeTree
+package import ZnodeTree
 
 /// One member of an ensemble, or a node that stands alone: the replica with its thread, its
 /// sockets and its disk. Everything here may be called from any thread.
@@ -20,6 +20,7 @@ package final class Node: Sendable {
     package let waits: WaitService
     /// Where repairs are decided on.
     package let recovery: RecoveryDesk
+    private let digestLog: DigestLog
     private let endedSessions: EndedSessions
     private let gate: GrowthGate
     private let log: LogWriter
@@ -62,7 +63,7 @@ package final class Node: Sendable {
         } catch {
             throw NodeError("\(error)")
         }
-        (loop, served, history, recovery, gate, log) = try made.get()
+        (loop, served, history, recovery, digestLog, gate, log) = try made.get()
         self.mailbox = mailbox
         self.published = published
         self.batchListener = batchListener
@@ -72,7 +73,7 @@ package final class Node: Sendable {
     }
 
     private typealias Made = (
-        NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory, RecoveryDesk, GrowthGate,
+        NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory, RecoveryDesk, DigestLog, GrowthGate,
         LogWriter
     )
 
@@ -122,6 +123,7 @@ package final class Node: Sendable {
                 }
             }
         }
+        let digests = DigestLog(exactAfter: opened.exactAfter)
         let desk = RecoveryDesk(
             opened.directory, settings.recovery,
             dataDirectory: settings.directory.dataDirectory, on: disk, logger: logger)
@@ -132,19 +134,24 @@ package final class Node: Sendable {
         }
         let loop = NodeLoop(
             eventLoop: eventLoop, settings: settings, storage: storage, waits: waits,
-            endedSessions: endedSessions, desk: desk, initialHold: opened.hold, gate: gate,
-            roomWatch: roomWatch, mailbox: mailbox, logger: logger,
+            endedSessions: endedSessions, desk: desk, digests: digests, initialHold: opened.hold,
+            gate: gate, roomWatch: roomWatch, mailbox: mailbox, logger: logger,
             batchEnded: { batchListener.batchEnded() },
             publish: { published.set($0) })
         inbox.bind(NIOLoopBound(loop, eventLoop: eventLoop))
         loop.onStopped = { inbox.unbind() }
+        var options = settings.replica
+        options.history = settings.adoption?.history
         let replica = Replica(
-            peer: opened.peer, tree: opened.tree, options: settings.replica, environment: loop,
+            peer: opened.peer, tree: opened.tree, options: options, environment: loop,
             random: SystemRandomNumberGenerator(), clock: currentTimeMillis(),
             exactAfter: opened.exactAfter)
         loop.replica = replica
         loop.publishStatus(now)
-        return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served, history, desk, gate, log)
+        return (
+            NIOLoopBound(loop, eventLoop: eventLoop), replica.served, history, desk, digests, gate,
+            log
+        )
     }
 
     // MARK: Life
@@ -195,6 +202,49 @@ package final class Node: Sendable {
 
     /// Cheaper than the whole status: no lock, nothing copied.
     package var standing: NodeStanding { published.standing }
+
+    /// Digests of the served state at some zxids, the present one among them: what others have at
+    /// the same zxid must be the same.
+    package var digests: [Zxid: UInt64] {
+        digestLog.digests(with: served.read { ($0.lastApplied, $0.digest) })
+    }
+
+    /// An exact view of the state at a zxid that this node has just reached or is about to reach.
+    ///
+    /// - Parameters:
+    ///   - zxid: Not applied yet, or the last one that was.
+    ///   - complete: Gets nil when the node is past it already, or never is at exactly that state.
+    ///     Called on the node's thread; perhaps never, if nothing more is written.
+    package func pin(at zxid: Zxid, complete: @escaping @Sendable (DataTree?) -> Void) {
+        post { loop in
+            guard let replica = loop.replica else { return complete(nil) }
+            let last = replica.served.read { $0.lastApplied }
+            if zxid == last { return complete(replica.served.view()) }
+            if zxid < last { return complete(nil) }
+            loop.digests.pin(at: zxid, complete)
+        }
+    }
+
+    /// Serves a state that was mended, brought up to date.
+    ///
+    /// - Parameters:
+    ///   - state: What a quorum has at its zxid.
+    ///   - complete: Gets false if it came too late: then nothing has changed.
+    package func serve(mended state: DataTree, complete: @escaping @Sendable (Bool) -> Void) {
+        post { loop in
+            guard !loop.hasLeft else { return complete(false) }
+            complete(loop.replica?.serve(mended: state, now: loop.now) ?? false)
+        }
+    }
+
+    /// The served state is not the one that a quorum has: the leader's takes its place.
+    package func distrust(_ reason: String) {
+        post { loop in
+            guard !loop.hasLeft else { return }
+            loop.logger.critical("\(reason)")
+            loop.replica?.distrust(reason, now: loop.now)
+        }
+    }
 
     // MARK: Requests
 

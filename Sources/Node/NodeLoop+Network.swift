@@ -153,6 +153,11 @@ extension NodeLoop: ReplicaEnvironment {
         storage.setCurrentEpoch(epoch) { storageFailed($0, $1) }
     }
 
+    func saveLoss(through zxid: Zxid) {
+        if hasLeft { return }
+        storage.noteLoss(through: zxid) { storageFailed($0, $1) }
+    }
+
     func trustHistory() {
         if hasLeft { return }
         storage.trustHistory { storageFailed($0, $1) }
@@ -176,12 +181,19 @@ extension NodeLoop: ReplicaEnvironment {
 
     func applied(_ result: TxnResult) {
         storage.noteCommitted(result.zxid)
+        if DigestLog.mustHave(result.zxid), let replica {
+            digests.add(result.zxid, replica.served.read { $0.digest })
+        }
+        if digests.isAwaited(result.zxid), let replica {
+            digests.release(result.zxid, replica.served.view())
+        }
         storage.history.applied(result)
         endedSessions.applied(result)
         waits.applied(result)
     }
 
     func replacedState(through zxid: Zxid) {
+        digests.removeAll()
         storage.history.jumped(to: zxid)
         waits.replacedState(through: zxid)
     }
@@ -219,6 +231,7 @@ extension NodeLoop: ReplicaEnvironment {
     private func noteHold(_ hold: Hold) {
         logger.critical("held: \(hold.explanation)")
         guard hold != .tooDifferent, let replica else { return }
+        if hold == .removed { return desk.reportRemoval() }
         desk.report(foreign: hold, replica.served.view())
     }
 

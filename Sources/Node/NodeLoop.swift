@@ -21,12 +21,15 @@ final class NodeLoop {
     let waits: WaitService
     let endedSessions: EndedSessions
     let desk: RecoveryDesk
+    let digests: DigestLog
     /// Why the node takes no part from its start on.
     let initialHold: Hold?
     let gate: GrowthGate
     /// Nil where nothing is held back on the disk.
     let roomWatch: RoomWatch?
     let mailbox: Mailbox<@Sendable (NodeLoop) -> Void>
+    /// The mailbox's other buffer.
+    private var spareJobs: [@Sendable (NodeLoop) -> Void] = []
     /// Wakes whoever was answered in a batch.
     let batchEnded: @Sendable () -> Void
     let publish: @Sendable (NodeStatus) -> Void
@@ -55,9 +58,9 @@ final class NodeLoop {
 
     init(
         eventLoop: any EventLoop, settings: NodeSettings, storage: NodeStorage,
-        waits: WaitService, endedSessions: EndedSessions, desk: RecoveryDesk, initialHold: Hold?,
-        gate: GrowthGate, roomWatch: RoomWatch?, mailbox: Mailbox<@Sendable (NodeLoop) -> Void>,
-        logger: Logger,
+        waits: WaitService, endedSessions: EndedSessions, desk: RecoveryDesk, digests: DigestLog,
+        initialHold: Hold?, gate: GrowthGate, roomWatch: RoomWatch?,
+        mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, logger: Logger,
         batchEnded: @escaping @Sendable () -> Void,
         publish: @escaping @Sendable (NodeStatus) -> Void
     ) {
@@ -67,6 +70,7 @@ final class NodeLoop {
         self.waits = waits
         self.endedSessions = endedSessions
         self.desk = desk
+        self.digests = digests
         self.initialHold = initialHold
         self.gate = gate
         self.roomWatch = roomWatch
@@ -97,11 +101,16 @@ final class NodeLoop {
     var refusesGrowth: Bool { gate.refuses(leader: replica?.status.leader) }
 
     func drainMailbox() {
-        let jobs = mailbox.takeAll()
-        guard !jobs.isEmpty else { return }
-        batch { _, _ in
-            for job in jobs { job(self) }
+        var jobs = spareJobs
+        spareJobs = []
+        mailbox.takeAll(into: &jobs)
+        if !jobs.isEmpty {
+            batch { _, _ in
+                for job in jobs { job(self) }
+            }
+            jobs.removeAll(keepingCapacity: true)
         }
+        spareJobs = jobs
     }
 
     // MARK: Timer

@@ -67,6 +67,8 @@ extension Hold {
             "a quorum has the history of another ensemble, \(Lineage(ensemble: ensemble).name)"
         case .otherName:
             "the data belong to an ensemble of another name than the configuration's cluster.id"
+        case .removed:
+            "the other members go on without this one, by a person's order"
         case .tooDifferent:
             "bringing this node in line would throw away more than is thrown away without asking"
         }

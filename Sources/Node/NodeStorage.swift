@@ -71,6 +71,14 @@ final class NodeStorage {
         }
     }
 
+    func noteLoss(through zxid: Zxid, orFail fail: Failing) {
+        do throws(StorageError) {
+            try directory.noteLoss(.through(zxid))
+        } catch {
+            fail(error, "the standing cannot be saved")
+        }
+    }
+
     func trustHistory(orFail fail: Failing) {
         do throws(StorageError) {
             try directory.lossHealed()

@@ -14,6 +14,15 @@ package struct RecoveryThresholds: Equatable, Sendable {
     package var truncatedTransactions = 1_000
 
     package init() {}
+
+    /// A person is asked about every difference.
+    package static var strict: RecoveryThresholds {
+        var thresholds = RecoveryThresholds()
+        thresholds.differingRatio = 0
+        thresholds.differingNodes = 0
+        thresholds.truncatedTransactions = 0
+        return thresholds
+    }
 }
 
 /// What a held member would lose if it took over the quorum's state.
@@ -102,6 +111,11 @@ package final class RecoveryDesk: Sendable {
         publish(RecoveryReport(hold: hold, difference: difference, droppedTransactions: 0))
     }
 
+    /// Reports that the others go on without this member.
+    func reportRemoval() {
+        publish(RecoveryReport(hold: .removed, droppedTransactions: 0))
+    }
+
     private func publish(_ report: RecoveryReport) {
         var report = report
         report.number = count.add(1, ordering: .relaxed).newValue
@@ -113,6 +127,14 @@ package final class RecoveryDesk: Sendable {
     /// What was set aside and is still there.
     package func detachments() throws(StorageError) -> [Detachment] {
         try directory.detachments()
+    }
+
+    /// Keeps what single znodes were before they were mended.
+    ///
+    /// - Parameter lines: A JSON object each.
+    /// - Throws: `.disk`.
+    package func keepMended(_ lines: [UInt8]) throws(StorageError) {
+        try directory.keep(lines, as: "znodes.ndjson", because: .mended)
     }
 
     /// Deletes what was set aside.
@@ -134,19 +156,40 @@ package final class RecoveryDesk: Sendable {
     /// - Returns: False if one was given before.
     /// - Throws: `.layout` for a detachment that is not there, `.disk`.
     package func order(_ rebuild: Rebuild, because reason: String) throws(StorageError) -> Bool {
+        try once { () throws(StorageError) in
+            try audit("\(rebuild.words): \(reason)")
+            try directory.order(rebuild)
+        }
+    }
+
+    private func once(_ body: () throws(StorageError) -> Void) throws(StorageError) -> Bool {
         let isFirst = restart.withLock { restart in
             defer { restart.isOrdered = true }
             return !restart.isOrdered
         }
         guard isFirst else { return false }
         do throws(StorageError) {
-            try audit("\(rebuild.words): \(reason)")
-            try directory.order(rebuild)
+            try body()
         } catch {
             restart.withLock { $0.isOrdered = false }
             throw error
         }
         return true
+    }
+
+    /// Writes down that this member goes on without some others. It starts anew and obeys.
+    ///
+    /// - Parameters:
+    ///   - adoption: The order, the same for every survivor.
+    ///   - reason: The person's words, for the audit.
+    /// - Returns: False if another order was given before.
+    /// - Throws: `.disk`.
+    package func order(_ adoption: Adoption, because reason: String) throws(StorageError) -> Bool {
+        let dead = adoption.dead.sorted().map { "\($0)" }.joined(separator: ", ")
+        return try once { () throws(StorageError) in
+            try audit("go on without members \(dead), from epoch \(adoption.epoch): \(reason)")
+            try directory.adopt(adoption)
+        }
     }
 
     /// Lets the member start anew. Whoever runs it is told.

@@ -2,13 +2,15 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// One GET from another member, on a connection of its own.
+/// One request to another member, on a connection of its own.
 package struct PeerRequest: Sendable {
     private static let connectTimeout = TimeAmount.milliseconds(500)
 
     /// Path and query of the resource.
     package var target: String
     package var headers: [(name: String, value: String)] = []
+    /// Makes the request a POST; nil for a GET.
+    package var posted: [UInt8]?
     /// How long to wait for all of the answer.
     package var timeout = Duration.seconds(1)
     /// A longer body is no answer.
@@ -67,6 +69,23 @@ package struct PeerRequest: Sendable {
         }
     }
 
+    /// Whether anybody accepts connections at an address.
+    ///
+    /// - Parameter address: `host:port`, an IPv6 address in brackets.
+    /// - Returns: False also for an address that cannot be understood.
+    package static func isListening(at address: String) async -> Bool {
+        guard let (host, port) = split(address) else { return false }
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let bootstrap = ClientBootstrap(group: loop).connectTimeout(connectTimeout)
+        do {
+            let channel = try await bootstrap.connect(host: host, port: port).get()
+            channel.close(promise: nil)
+            return true
+        } catch {
+            return false
+        }
+    }
+
     private static func split(_ address: String) -> (host: String, port: Int)? {
         guard let colon = address.lastIndex(of: ":"),
             let port = Int(address[address.index(after: colon)...])
@@ -113,10 +132,18 @@ private final class PeerResponseHandler: ChannelInboundHandler {
         let channel = context.channel
         // Closes the connection also when nobody waits for the answer any more.
         answer.futureResult.whenComplete { _ in channel.close(promise: nil) }
-        var head = HTTPRequestHead(version: .http1_1, method: .GET, uri: request.target)
+        var head = HTTPRequestHead(
+            version: .http1_1, method: request.posted == nil ? .GET : .POST, uri: request.target)
         head.headers = ["Host": host, "Connection": "close"]
         for (name, value) in request.headers { head.headers.add(name: name, value: value) }
+        if let body = request.posted {
+            head.headers.add(name: "Content-Length", value: "\(body.count)")
+        }
         context.write(wrapOutboundOut(.head(head)), promise: nil)
+        if let body = request.posted {
+            let buffer = context.channel.allocator.buffer(bytes: body)
+            context.write(wrapOutboundOut(.body(.byteBuffer(buffer))), promise: nil)
+        }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     }
 

@@ -1,6 +1,6 @@
 package import Jute
 package import Zab
-import ZnodeTree
+package import ZnodeTree
 
 extension Replica {
     func perform(_ effect: Effect, _ now: Milliseconds) {
@@ -70,6 +70,8 @@ extension Replica {
             environment.departed(departure)
         case .metStranger(let server, let ensemble):
             environment.metStranger(server, of: ensemble)
+        case .saveLoss(let zxid):
+            environment.saveLoss(through: zxid)
         case .trustHistory:
             environment.trustHistory()
         }
@@ -93,6 +95,7 @@ extension Replica {
         counters.committed += 1
         if result.digestMatches == false, proposal.zxid > exactAfter {
             counters.digestMismatches += 1
+            counters.unrepairedMismatches += 1
         }
         environment.applied(result)
         if result.changes.contains(where: { $0.path == Lineage.path }) { learnLineage() }
@@ -173,6 +176,43 @@ extension Replica {
         settle(now)
     }
 
+    /// The served state is not the one that a quorum has at the same zxid.
+    package func distrust(_ reason: String, now: Milliseconds) {
+        counters.repairs += 1
+        peer.distrust(reason, now: now)
+        settle(now)
+    }
+
+    /// Serves a state of an earlier zxid that was mended, brought up to date.
+    ///
+    /// - Parameters:
+    ///   - mended: What a quorum has at its zxid.
+    ///   - now: The time.
+    /// - Returns: False, and nothing changed, if too much has happened since or the role is another.
+    package func serve(mended: DataTree, now: Milliseconds) -> Bool {
+        guard status.isSynchronized, status.role != .leading,
+            let missing = peer.state.history.committed(after: mended.lastApplied)
+        else { return false }
+        var state = mended
+        for proposal in missing {
+            do throws(JuteError) {
+                _ = state.apply(try TxnRecord(payload: proposal.payload))
+            } catch {
+                return false
+            }
+        }
+        guard state.lastApplied == served.read({ $0.lastApplied }) else { return false }
+        served.write { $0 = state }
+        counters.repairs += 1
+        counters.unrepairedMismatches = 0
+        environment.replacedState(through: state.lastApplied)
+        // A start must not find the damage again.
+        sinceSnapshot = 0
+        environment.saveSnapshot(of: served.view())
+        settle(now)
+        return true
+    }
+
     // MARK: A state from the leader
 
     package func receiveSnapshot(_ chunk: [UInt8], now: Milliseconds) {
@@ -219,6 +259,7 @@ extension Replica {
             mtime: environment.wallClock)
         let zxid = state.lastApplied
         served.write { $0 = state }
+        counters.unrepairedMismatches = 0
         learnLineage()
         environment.replacedState(through: zxid)
         sinceSnapshot = 0

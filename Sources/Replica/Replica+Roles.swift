@@ -48,9 +48,23 @@ extension Replica {
         } else {
             proposeInternally(.multi(systemZnodes(mark)), now)
         }
+        forkHistory()
         for session in orphans {
             proposeInternally(.closeSession, session: session, now)
         }
+    }
+
+    /// The first leader after an order to go on without some members writes down what that gave up:
+    /// everything that they may have had beyond this history.
+    private func forkHistory() {
+        guard let history = options.history, var lineage = served.lineage,
+            lineage.history != history
+        else { return }
+        let last = served.read { $0.lastApplied }
+        lineage.fork(
+            after: last, base: Zxid(epoch: status.epoch, counter: 1), history: history)
+        proposeInternally(
+            .setData(path: Lineage.path, data: lineage.data, version: -1), peer.state.now)
     }
 
     /// What an ensemble gets when an Aviary node leads it for the first time.

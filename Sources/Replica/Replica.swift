@@ -17,6 +17,8 @@ package final class Replica {
         package var snapCount = 100_000
         package var preparer = RequestPreparer.Options()
         package var extendedTypes = true
+        /// The history that goes on after a recovery has given up another one; nil for the first.
+        package var history: UInt64?
         /// Retries of a write whose view of the tree was stale.
         package var maximumAttempts = 16
 
@@ -74,7 +76,11 @@ package final class Replica {
         package var retried = 0
         package var elections = 0
         package var digestMismatches = 0
+        /// Those since the served state was last replaced.
+        package var unrepairedMismatches = 0
         package var snapshotsReceived = 0
+        /// How often the served state was found to be another one than the quorum's.
+        package var repairs = 0
     }
 
     /// A replica as a start finds it.

@@ -80,6 +80,8 @@ extension SimulatedEnsemble {
         case .departed(let departure):
             note("\(id) leaves: \(departure.reason)")
             servers[id]?.awaitedSyncs = []
+        case .saveLoss:
+            fail("\(id) doubts its state")
         case .exceedsTruncation:
             fail("\(id) wants to ask a person")
         case .metStranger(let server, _):

@@ -244,6 +244,10 @@ extension SimulatedNode: ReplicaEnvironment {
         }
     }
 
+    func saveLoss(through zxid: Zxid) {
+        storing("a loss") { () throws(StorageError) in try directory?.noteLoss(.through(zxid)) }
+    }
+
     func trustHistory() {
         storing("the standing") { () throws(StorageError) in try directory?.lossHealed() }
         world.healed(id)

@@ -19,6 +19,9 @@ package enum Effect: Equatable, Sendable {
     case saveAcceptedEpoch(Epoch)
     /// Durable before the next effect.
     case saveCurrentEpoch(Epoch)
+    /// Durable before the next effect: this server has everything up to `through` no longer, until
+    /// `trustHistory`.
+    case saveLoss(through: Zxid)
     /// Durable before the next effect: from now on a start finds this server's history reliable.
     /// Until then every start after a loss or with an empty disk has to give the same standing
     /// again, whatever was saved meanwhile.

@@ -6,6 +6,8 @@ package enum Hold: Equatable, Sendable {
     case otherEnsemble(EnsembleID)
     /// The configuration and the data name different ensembles (`cluster.id`).
     case otherName
+    /// The others go on without it: a person has declared it dead.
+    case removed
     /// What bringing it in line would throw away is more than is thrown away without asking.
     case tooDifferent
 }

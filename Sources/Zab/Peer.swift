@@ -147,6 +147,25 @@ package struct Peer: Sendable {
         return history.uncommitted.map(\.zxid)
     }
 
+    // MARK: Doubt
+
+    /// The state made of this server's log is not the one that the others have. It gives up its
+    /// role and gets the state of a leader, which it is not itself any more.
+    ///
+    /// What it has acknowledged was logged: it still vouches for that, so that a quorum that needs
+    /// its word does not lose it.
+    package mutating func distrust(_ reason: String, now: Milliseconds) {
+        state.now = now
+        guard state.standing == .trusted, state.ensemble.voters != [state.id] else { return }
+        let last = state.history.lastLogged
+        state.standing = .mayHaveLost(
+            bound: Bound(epoch: max(state.currentEpoch, last.epoch), zxid: last))
+        state.perform(.saveLoss(through: last))
+        withLearner { _, _ throws(Departure) in throw Departure(reason) }
+        withLeader { _, _ throws(Departure) in throw Departure(reason) }
+        if isLooking { look() }
+    }
+
     // MARK: Belonging here
 
     /// Whose history this server has, as its state says.
@@ -172,6 +191,10 @@ package struct Peer: Sendable {
         } else {
             state.strangers[sender] = nil
         }
+        if isLooking || isIntroducing, isRemoved(by: notification) {
+            role = .held(.removed)
+            report()
+        }
         if case .introducing(var introduction) = role {
             let verdict = introduction.hear(notification, from: sender)
             role = .introducing(introduction)
@@ -185,6 +208,27 @@ package struct Peer: Sendable {
         }
         if case .held = role { return false }
         return state.strangers[sender] == nil
+    }
+
+    private var isIntroducing: Bool {
+        if case .introducing = role { true } else { false }
+    }
+
+    /// Whether the sender has a later configuration, and this server is not in it.
+    private func isRemoved(by notification: Notification) -> Bool {
+        guard let config = notification.config, state.ensemble.configVersion < .max else {
+            return false
+        }
+        let lines = config.split(separator: UInt8(ascii: "\n"))
+        let version = lines.last.flatMap { line -> UInt64? in
+            let text = String(decoding: line, as: UTF8.self)
+            guard text.hasPrefix("version=") else { return nil }
+            return UInt64(text.dropFirst("version=".count), radix: 16)
+        }
+        guard let version, version > UInt64(bitPattern: state.ensemble.configVersion) else {
+            return false
+        }
+        return !lines.contains { $0.starts(with: "server.\(state.id)=".utf8) }
     }
 
     /// Leaves its leader and takes no part any more. A start begins anew.

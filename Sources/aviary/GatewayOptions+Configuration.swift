@@ -18,7 +18,9 @@ extension GatewayOptions {
         sessionTimeout =
             configuration.sessions.minimumTimeout...configuration.sessions.maximumTimeout
         quorumPatience = configuration.timing.syncTimeout
+        scrubInterval = configuration.recovery.scrubInterval
         clusterID = configuration.clusterID
+        configVersion = configuration.ensemble.version
         quorum = QuorumVerifier(configuration)
         dataDirectory = configuration.dataDirectory
         version = Build.version

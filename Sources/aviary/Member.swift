@@ -3,6 +3,7 @@ import Gateway
 import HTTPServer
 import Logging
 import Node
+import Storage
 
 /// A running node with its HTTP port.
 struct Member {
@@ -21,7 +22,17 @@ struct Member {
     static func start(
         _ configuration: Configuration, logger: Logger, onRestart: @escaping @Sendable () -> Void
     ) async throws -> Member {
-        let node = try Node(NodeSettings(configuration), logger: logger)
+        var configuration = configuration
+        let adoption = try adoption(configuration)
+        if let adoption {
+            configuration.ensemble = configuration.ensemble.removing(
+                adoption.dead, version: adoption.version)
+            let dead = adoption.dead.sorted().map { "\($0)" }.joined(separator: ", ")
+            logger.warning("going on without members \(dead), as ordered")
+        }
+        var settings = NodeSettings(configuration)
+        settings.adoption = adoption
+        let node = try Node(settings, logger: logger)
         node.recovery.onRestart(onRestart)
         let gateway = Gateway(node: node, options: GatewayOptions(configuration))
         let server = HTTPServer(
@@ -41,6 +52,18 @@ struct Member {
         logger.info(
             "serving HTTP on \(configuration.http.address.host):\(server.port)")
         return Member(node: node, gateway: gateway, server: server)
+    }
+
+    /// The order to go on without some members, if there ever was one.
+    private static func adoption(
+        _ configuration: Configuration
+    ) throws(NodeError) -> Adoption? {
+        do throws(StorageError) {
+            return try DataDirectory.adoption(
+                in: configuration.dataDirectory, on: PosixDisk())
+        } catch {
+            throw NodeError("\(error)")
+        }
     }
 
     /// Answers everybody who waits, then closes everything.

@@ -57,6 +57,10 @@ extension NodeSettings {
         waitLimit = configuration.http.maximumWaits
         clusterName = configuration.clusterID
         slowSync = configuration.log.slowSync
+        if configuration.recovery.isStrict {
+            recovery = .strict
+            return
+        }
         recovery.differingRatio = configuration.recovery.maximumDifferingRatio
         recovery.differingNodes = configuration.recovery.maximumDifferingNodes
         recovery.truncatedTransactions = configuration.recovery.maximumTruncatedTransactions
@@ -93,7 +97,8 @@ extension Ensemble {
         self.init(
             quorum: QuorumVerifier(configuration),
             observers: Set(ensemble.observers.map(\.id)),
-            configText: Array(ensemble.text(version: 0).utf8))
+            configText: Array(ensemble.text().utf8),
+            configVersion: ensemble.version)
     }
 }
 

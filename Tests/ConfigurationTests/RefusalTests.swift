@@ -67,7 +67,7 @@ import Testing
         (
             "recovery.maxDiffering=1",
             "there is no such key; there are recovery.maxDifferingRatio, "
-                + "recovery.maxDifferingNodes, recovery.maxTruncatedTransactions, recovery.strict"
+                + "recovery.maxDifferingNodes, recovery.maxTruncatedTransactions, recovery.strict, recovery.scrub"
         ),
         ("cluster.name=a", "there is no such key; there are cluster.id"),
         ("sslQuorum=true", "is not supported yet with a value other than false"),

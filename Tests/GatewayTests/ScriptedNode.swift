@@ -17,6 +17,7 @@ final class ScriptedNode: GatewayNode {
     let served: ServedTree
     let history: ChangeHistory
     let recovery: RecoveryDesk
+    let digests: [Zxid: UInt64] = [:]
     let waits = WaitService(limit: 1)
     let standing: NodeStanding
     private let writeOutcome: WriteOutcome
@@ -50,6 +51,14 @@ final class ScriptedNode: GatewayNode {
 
     /// What was submitted, in its order.
     var writes: [Write] { written.withLock { $0 } }
+
+    func pin(at zxid: Zxid, complete: @escaping @Sendable (DataTree?) -> Void) { complete(nil) }
+
+    func serve(mended state: DataTree, complete: @escaping @Sendable (Bool) -> Void) {
+        complete(false)
+    }
+
+    func distrust(_ reason: String) {}
 
     var status: NodeStatus { preconditionFailure("no test asks a scripted node for its status") }
 

@@ -72,6 +72,21 @@ final class Client {
         }
     }
 
+    /// Reads an answer with a long body, and throws it away.
+    ///
+    /// - Returns: How much there was of it, up to `count`.
+    func bodyLength(of count: Int) throws -> Int {
+        guard try head() != nil else { return 0 }
+        var length = received.count
+        while length < count {
+            received = []
+            guard try readMore() else { break }
+            length += received.count
+        }
+        received = []
+        return length
+    }
+
     /// Reads the head of an answer whose body comes in pieces.
     func head() throws -> Response? {
         while true {
@@ -173,6 +188,7 @@ struct Response {
     }
 
     subscript(_ name: String) -> String? { fields.first { $0.name == name }?.value }
+    var allFields: [String: String] { Dictionary(uniqueKeysWithValues: fields) }
     var text: String { String(decoding: body, as: UTF8.self) }
 }
 

@@ -89,14 +89,15 @@ final class TestHandler: HTTPHandler {
     /// - Returns: How many answers were taken.
     @discardableResult
     func release(_ body: String = "released", flush: Bool = true) -> Int {
+        releaseAll(with: HTTPResponse(status: 200, body: Array(body.utf8)), flush: flush)
+    }
+
+    func releaseAll(with response: HTTPResponse, flush: Bool = true) -> Int {
         let exchanges = parked.withLock { parked in
             defer { parked = [] }
             return parked
         }
-        return exchanges.count { exchange in
-            exchange.respond(
-                HTTPResponse(status: 200, body: Array(body.utf8)), flush: flush)
-        }
+        return exchanges.count { $0.respond(response, flush: flush) }
     }
 
     /// The exchanges that are parked, to misuse them.

@@ -288,4 +288,33 @@ extension Vote {
         whole.sync()
         #expect(whole.acknowledge(zxid(2, 1), on: second).delivered == [zxid(2, 1)])
     }
+
+    // MARK: Doubt
+
+    @Test func `a leader that doubts its state hands over, and is no candidate`() {
+        var leader = PeerHarness()
+        leader.winElection()
+        #expect(leader.peer.status.role == .leading)
+        leader.step { peer, now in peer.distrust("outvoted", now: now) }
+        #expect(leader.effects.contains(.saveLoss(through: .zero)))
+        leader.drain()
+        let votes = leader.effects.compactMap { effect in
+            if case .notify(let notification, _) = effect { notification.zxid } else { nil }
+        }
+        #expect(!votes.isEmpty && votes.allSatisfy { $0 == .untrusted })
+        #expect(leader.peer.state.standing == .mayHaveLost(bound: Bound(epoch: 0, zxid: .zero)))
+    }
+
+    @Test func `doubt is noted once, and alone it helps nobody`() {
+        var single = PeerHarness(of: [1])
+        single.step { peer, now in peer.distrust("rotten", now: now) }
+        #expect(single.effects.isEmpty)
+        #expect(single.peer.status.role == .leading)
+        var follower = PeerHarness()
+        follower.joinQuorum(of: 3)
+        follower.step { peer, now in peer.distrust("outvoted", now: now) }
+        follower.drain()
+        follower.step { peer, now in peer.distrust("outvoted", now: now) }
+        #expect(follower.effects.isEmpty)
+    }
 }

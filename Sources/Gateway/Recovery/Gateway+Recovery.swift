@@ -10,7 +10,8 @@ import Zab
 extension Gateway {
     /// How this node stands with the ensemble.
     func recoveryView() -> RecoveryView {
-        RecoveryView(node.status, reportDocument(), patience: options.quorumPatience)
+        RecoveryView(
+            node.status, reportDocument(), strandedReport, patience: options.quorumPatience)
     }
 
     /// The report of what a held node would lose; nil while it is not held.
@@ -43,13 +44,13 @@ extension Gateway {
     func readReport(_ call: Call) throws(Problem) -> HTTPResponse {
         try admin.check(call.credentials)
         let condition = try ReadCondition(headers: call.headers)
-        guard let document = reportDocument() else {
-            throw Problem(.noReport)
-        }
-        switch condition.verdict(current: document.tag) {
+        let document = reportDocument()
+        let stranded = recoveryView().state == .stranded ? strandedReport() : nil
+        guard let tag = document?.tag ?? stranded?.tag else { throw Problem(.noReport) }
+        switch condition.verdict(current: tag) {
         case .notModified:
             var headers = headers(call, zxid: servedZxid)
-            headers.add("ETag", bytes: document.tag.text)
+            headers.add("ETag", bytes: tag.text)
             return HTTPResponse(status: 304, headers: headers)
         case .failed: throw Problem(.preconditionFailed)
         case .serve: break
@@ -57,14 +58,15 @@ extension Gateway {
         let limit = Int(try call.query.integer("limit", in: 1...10_000) ?? 1_000)
         let start = Int(try call.query.integer("cursor", in: 0...1 << 40) ?? 0)
         var json = JSONWriter(reserving: 1_024)
-        document.write(start..<start + limit, of: node.id, to: &json)
-        return self.json(call, zxid: servedZxid, tag: document.tag, json.bytes)
+        document?.write(start..<start + limit, of: node.id, to: &json)
+        if document == nil { stranded?.write(to: &json) }
+        return self.json(call, zxid: servedZxid, tag: tag, json.bytes)
     }
 
     // MARK: The flag
 
     /// `PUT /v1/recovery/flag`.
-    func raiseFlag(_ call: Call) throws(Problem) -> HTTPResponse {
+    func raiseFlag(_ call: Call) throws(Problem) -> HTTPResponse? {
         try admin.check(call.credentials)
         let flag = try RecoveryFlag(call.request.body)
         guard case .tags(let tags)? = try EntityTagCondition.parse(call.headers.values("If-Match"))
@@ -72,16 +74,12 @@ extension Gateway {
             throw Problem(
                 .preconditionRequired, "If-Match has to name the digest of the report.")
         }
-        guard case .adoptQuorum = flag.action else {
-            throw Problem(.unimplemented, "adopt-local is not built yet.")
+        if case .adoptLocal(let dead) = flag.action {
+            try adoptLocal(dead: dead, because: flag.reason, ifMatch: tags, call)
+            return nil
         }
         guard let document = reportDocument() else { throw Problem(.notHeld) }
-        guard tags.contains(where: { $0.stronglyMatches(document.tag) }) else {
-            var problem = Problem(
-                .preconditionFailed, "The report is another one. Read it before you decide.")
-            problem.etag = document.tag
-            throw problem
-        }
+        try check(tags, document.tag)
         try adoptQuorum(document, because: "flag over HTTP: \(flag.reason)")
         var json = JSONWriter()
         json.object { json in
@@ -93,6 +91,14 @@ extension Gateway {
             json.string(document.digest)
         }
         return self.json(call, status: 202, zxid: servedZxid, json.bytes)
+    }
+
+    func check(_ stated: [EntityTag], _ current: EntityTag) throws(Problem) {
+        guard !stated.contains(where: { $0.stronglyMatches(current) }) else { return }
+        var problem = Problem(
+            .preconditionFailed, "The report is another one. Read it before you decide.")
+        problem.etag = current
+        throw problem
     }
 
     /// `DELETE /v1/recovery/flag`: disarms the flag that lies as a file.
@@ -119,7 +125,12 @@ extension Gateway {
         guard isFirst else {
             throw Problem(.notHeld, "An order was given before, and is being obeyed.")
         }
-        // The answer to whoever gave the order goes out first.
+        restartSoon()
+    }
+
+    /// The answer to whoever gave the order goes out first.
+    func restartSoon() {
+        let desk = node.recovery
         Task {
             do {
                 try await Task.sleep(for: .milliseconds(200))
@@ -131,7 +142,7 @@ extension Gateway {
         }
     }
 
-    private func storing<Result>(
+    func storing<Result>(
         _ body: () throws(StorageError) -> Result
     ) throws(Problem) -> Result {
         do throws(StorageError) {

@@ -27,8 +27,12 @@ extension RecoveryView {
     /// - Parameters:
     ///   - status: The node's.
     ///   - report: What it would lose, if it is held.
+    ///   - stranded: What is known of the others, if it may be stranded.
     ///   - patience: How long a node without a quorum only looks for one.
-    init(_ status: NodeStatus, _ report: ReportDocument?, patience: Duration) {
+    init(
+        _ status: NodeStatus, _ report: ReportDocument?, _ stranded: () -> StrandedReport,
+        patience: Duration
+    ) {
         if let hold = status.protocolStatus.hold {
             state = .held
             cause = hold.code
@@ -38,6 +42,7 @@ extension RecoveryView {
         } else if let leaderless = status.leaderlessFor, leaderless >= patience {
             state = .stranded
             cause = "no-quorum"
+            self.report = stranded().digest
         } else {
             state = .repairing
             cause =
@@ -55,6 +60,7 @@ extension Hold {
         switch self {
         case .otherEnsemble: "other-ensemble"
         case .otherName: "other-name"
+        case .removed: "removed"
         case .tooDifferent: "too-different"
         }
     }

@@ -87,6 +87,14 @@ extension DataDirectory {
         try disk.syncDirectory(snapshotPath)
     }
 
+    /// Writes a loss down that was noticed while the member runs. Durable on return.
+    ///
+    /// - Parameter loss: Joined with what is written down already.
+    /// - Throws: `.disk`.
+    package func noteLoss(_ loss: Loss) throws(StorageError) {
+        try store(loss.joined(with: try storedLoss()))
+    }
+
     private func loadSnapshot(
         _ begin: (SnapshotName?) -> Void, _ body: (UnsafeRawBufferPointer) throws -> Int?,
         failed: inout [SnapshotName], damage: inout [StorageError]

@@ -1,0 +1,202 @@
+import Crypto
+import HTTPServer
+import Jute
+import Node
+import PeerHTTP
+import Replica
+import Storage
+import Zab
+import ZnodeTree
+
+// When members that are dead for good have taken the quorum with them, the survivors can go on
+// without them: by a person's order, which whoever gets it passes on to all.
+
+extension Gateway {
+    /// By how much the survivors' promise is above every known one: whatever the dead may agree on
+    /// among themselves, should they live, stays below it.
+    private static let epochStep: Epoch = 1 << 20
+
+    /// What this node knows of the others.
+    func strandedReport() -> StrandedReport {
+        let status = node.status
+        let reports = peers.reports
+        return StrandedReport(
+            node: node.id, logged: status.logged, acceptedEpoch: status.acceptedEpoch,
+            members: options.members.map(\.id).filter { $0 != node.id }.map { id in
+                let report = reports[id]
+                let told = report?.body.flatMap { PeerReport($0, of: id) }
+                return StrandedReport.Member(
+                    id: id, answers: report?.isReachable == true, logged: told?.logged)
+            })
+    }
+
+    /// `PUT /v1/recovery/flag` with `adopt-local`.
+    func adoptLocal(
+        dead: Set<PeerID>, because reason: String, ifMatch tags: [EntityTag], _ call: Call
+    ) throws(Problem) {
+        guard recoveryView().state == .stranded else {
+            throw Problem(.notHeld, "The node is not stranded: it has a quorum, or looks for one.")
+        }
+        try check(tags, strandedReport().tag)
+        let members = Set(options.members.map(\.id))
+        guard dead.isSubset(of: members), !dead.contains(node.id) else {
+            throw Problem(.badRequest, "The dead are members of the ensemble, and not this one.")
+        }
+        Task {
+            let result: Result<Void, Problem>
+            do throws(Problem) {
+                try await self.goOn(without: dead, survivors: members.subtracting(dead), reason)
+                result = .success(())
+            } catch {
+                result = .failure(error)
+            }
+            self.node.waits.perform {
+                self.complete(call) { () throws(Problem) in
+                    try result.get()
+                    var json = JSONWriter()
+                    json.object { json in
+                        json.key("state")
+                        json.string("repairing")
+                        json.key("action")
+                        json.string("adopt-local")
+                    }
+                    return self.json(call, status: 202, zxid: self.servedZxid, json.bytes)
+                }
+            }
+        }
+    }
+
+    private func goOn(
+        without dead: Set<PeerID>, survivors: Set<PeerID>, _ reason: String
+    ) async throws(Problem) {
+        let addresses = lastKnown.merge(memberAddresses())
+        for id in dead.sorted() {
+            guard await !isAlive(id, at: addresses[id]) else {
+                throw Problem(.quorumReachable, "Member \(id) answers.")
+            }
+        }
+        var epoch = node.status.acceptedEpoch
+        var version = options.configVersion
+        for id in survivors.sorted() where id != node.id {
+            guard let address = addresses[id],
+                let body = await PeerRequest("/v1/node").get(from: address),
+                let told = PeerReport(body, of: id), let accepted = told.acceptedEpoch
+            else { throw Problem(.survivorUnreachable, "Member \(id) does not answer over HTTP.") }
+            guard !told.isSynchronized else {
+                throw Problem(.quorumReachable, "Member \(id) is in a quorum.")
+            }
+            epoch = max(epoch, accepted)
+            version = max(version, told.configVersion ?? 0)
+        }
+        let adoption = Adoption(
+            dead: dead, version: version + 1, epoch: epoch + Self.epochStep,
+            history: .random(in: .min ... .max))
+        for id in survivors.sorted() where id != node.id {
+            guard let address = addresses[id] else { continue }
+            try await pass(adoption, reason, on: id, at: address)
+        }
+        try obey(adoption, reason)
+    }
+
+    private func isAlive(_ id: PeerID, at http: String?) async -> Bool {
+        let member = options.members.first { $0.id == id }
+        for address in [member?.electionAddress, member?.quorumAddress, http] {
+            if let address, await PeerRequest.isListening(at: address) { return true }
+        }
+        return false
+    }
+
+    private func pass(
+        _ adoption: Adoption, _ reason: String, on id: PeerID, at address: String
+    ) async throws(Problem) {
+        var json = JSONWriter()
+        json.adoption(adoption, reason)
+        var request = PeerRequest("/v1/peer/adoption")
+        request.posted = json.bytes
+        request.timeout = .seconds(5)
+        guard let proof = proof(of: json.bytes) else {
+            throw Problem(.noQuorum, "The ensemble has no secret that members could prove.")
+        }
+        request.headers = [("Aviary-Peer", proof)]
+        guard await request.get(from: address) != nil else {
+            throw Problem(.survivorUnreachable, "Member \(id) did not take the order.")
+        }
+    }
+
+    /// Writes the order down and starts anew.
+    private func obey(_ adoption: Adoption, _ reason: String) throws(Problem) {
+        let isFirst = try storing { () throws(StorageError) in
+            try node.recovery.order(adoption, because: reason)
+        }
+        guard isFirst else {
+            throw Problem(.notHeld, "An order was given before, and is being obeyed.")
+        }
+        restartSoon()
+    }
+
+    // MARK: A survivor's side
+
+    /// `POST /v1/peer/adoption`: for other members only.
+    func takeAdoption(_ call: Call) throws(Problem) -> HTTPResponse {
+        guard let given = call.headers.values("Aviary-Peer").first,
+            let proof = proof(of: call.request.body),
+            equal(Array(given), Array(proof.utf8))
+        else { throw Problem(.forbidden, "This is for other members of the ensemble.") }
+        guard !node.status.isSynchronized else { throw Problem(.quorumReachable) }
+        let (adoption, reason) = try Adoption.parse(call.request.body)
+        guard !adoption.dead.contains(node.id), adoption.epoch > node.status.acceptedEpoch else {
+            throw Problem(.badRequest, "The order does not fit this member.")
+        }
+        try obey(adoption, reason)
+        return json(call, zxid: servedZxid, Array("{}".utf8))
+    }
+
+    /// Only members know the ensemble's secret.
+    private func proof(of body: [UInt8]) -> String? {
+        guard let key = node.served.read({ $0.data(of: "/aviary/secret") ?? nil }) else {
+            return nil
+        }
+        let code = HMAC<SHA256>.authenticationCode(
+            for: Array("aviary peer adoption ".utf8) + body, using: SymmetricKey(data: key))
+        return Base64.encode(Array(code))
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func adoption(_ adoption: Adoption, _ reason: String) {
+        object { json in
+            json.key("dead")
+            json.array { json in
+                for id in adoption.dead.sorted() { json.integer(id) }
+            }
+            json.key("version")
+            json.integer(adoption.version)
+            json.key("epoch")
+            json.integer(adoption.epoch)
+            json.key("history")
+            json.zxid(Zxid(rawValue: Int64(bitPattern: adoption.history)))
+            json.key("reason")
+            json.string(reason)
+        }
+    }
+}
+
+extension Adoption {
+    fileprivate static func parse(
+        _ body: [UInt8]
+    ) throws(Problem) -> (adoption: Adoption, reason: String) {
+        guard case .object(let object) = try JSONParser.parse(body),
+            case .array(let dead)? = object["dead"],
+            case .integer(let version)? = object["version"],
+            case .integer(let epoch)? = object["epoch"],
+            let history = object["history"]?.text.flatMap({ UInt64($0, radix: 16) }),
+            let reason = object["reason"]?.text
+        else { throw Problem(.badRequest) }
+        var ids: Set<PeerID> = []
+        for value in dead {
+            guard case .integer(let id) = value else { throw Problem(.badRequest) }
+            ids.insert(id)
+        }
+        return (Adoption(dead: ids, version: version, epoch: epoch, history: history), reason)
+    }
+}

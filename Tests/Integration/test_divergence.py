@@ -1,0 +1,134 @@
+"""A state that is not the quorum's, although the node has applied the same transactions."""
+
+import base64
+import json
+import struct
+import zlib
+
+from harness.client import znode
+from harness.load import Load
+from harness.waiting import eventually
+
+
+def falsify(member, value, other):
+    """Changes a value in the log as no program of ours would: every checksum is right.
+
+    The records of Aviary beside the log go, so that it counts as written by the original.
+    """
+    assert len(value) == len(other)
+    changed = 0
+    for log in member.log_files():
+        data = bytearray(log.read_bytes())
+        offset = 16
+        while offset + 12 <= len(data):
+            _, length = struct.unpack_from(">QI", data, offset)
+            if length == 0:
+                break
+            start = offset + 12
+            payload = data[start : start + length]
+            if value in payload:
+                payload = payload.replace(value, other)
+                data[start : start + length] = payload
+                struct.pack_into(">Q", data, offset, zlib.adler32(bytes(payload)))
+                changed += 1
+            offset = start + length + 1
+        log.write_bytes(bytes(data))
+        log.with_name("aviary." + log.name).unlink()
+    assert changed == 1
+
+
+def digest(member):
+    node = member.http.get("/v1/node").expect(200).json
+    return node["zxid"], node["digests"][node["zxid"]]
+
+
+def wait_equal(ensemble):
+    eventually(
+        lambda: len({digest(member) for member in ensemble}) == 1, "all have one state", 60
+    )
+
+
+def diverge(ensemble, member):
+    ensemble[1].http.put(znode("/x"), "the right value").expect(201)
+    for number in range(5):
+        ensemble[1].http.put(znode(f"/y{number}"), "y").expect(201)
+    wait_equal(ensemble)
+    ensemble.stop()
+    falsify(member, b"the right value", b"the wrong value")
+
+
+def test_a_member_that_a_quorum_contradicts_is_repaired(make_ensemble):
+    ensemble = make_ensemble()
+    victim = ensemble[1]
+    diverge(ensemble, victim)
+    ensemble.start().wait_ready()
+    eventually(lambda: victim.metric("aviary_repairs_total") == 1, "it has been noticed", 30)
+    victim.wait_ready()
+    wait_equal(ensemble)
+    for member in ensemble:
+        assert member.http.get(znode("/x")).expect(200).json["text"] == "the right value"
+    eventually(lambda: ensemble[2].cluster()["alarms"] == [], "the alarms are over")
+    # Only what differed has moved, and is kept.
+    assert victim.synchronizations()[-1] == "DIFF"
+    kept = victim.http.get("/v1/recovery/detached").expect(200).json["detached"]
+    (mended,) = [one for one in kept if one["cause"] == "mended"]
+    folder = victim.data / f"version-2/aviary-detached/{mended['id']:04}"
+    (line,) = (folder / "znodes.ndjson").read_text().splitlines()
+    replaced = json.loads(line)
+    assert replaced["path"] == "/x"
+    assert base64.b64decode(replaced["base64"]) == b"the wrong value"
+    # A start from its own disk finds the right state as well.
+    eventually(lambda: len(victim.snapshot_files()) > 1, "it is written down", 30)
+    victim.kill()
+    victim.start().wait_ready()
+    wait_equal(ensemble)
+    assert victim.metric("aviary_repairs_total") == 0
+
+
+def test_a_state_is_mended_while_others_write(make_ensemble):
+    ensemble = make_ensemble()
+    victim = ensemble[1]
+    diverge(ensemble, victim)
+    ensemble.start(2, 3).wait_ready()
+    with Load(ensemble.running, count=4) as load:
+        eventually(lambda: load.acknowledged > 200, "the load runs")
+        ensemble.start(1)
+        eventually(lambda: victim.metric("aviary_repairs_total") == 1, "it is repaired", 60)
+        before = load.acknowledged
+        eventually(lambda: load.acknowledged > before + 200, "writes go on")
+    wait_equal(ensemble)
+    assert victim.http.get(znode("/x")).expect(200).json["text"] == "the right value"
+    latest = ensemble.leader().http.put(znode("/mark")).expect(201).json["zxid"]
+    load.check(victim.http, min_zxid=latest)
+
+
+def test_a_leader_in_the_minority_hands_over_first(make_ensemble):
+    ensemble = make_ensemble()
+    leader = ensemble[3]
+    diverge(ensemble, leader)
+    # With the highest number and the same history it leads again.
+    ensemble.start().wait_ready()
+    eventually(lambda: leader.metric("aviary_repairs_total") == 1, "it has been noticed", 30)
+    assert "leading in broadcast" in leader.process.output().rsplit("serving HTTP", 1)[1]
+    eventually(lambda: ensemble.leader().id != 3, "another one leads", 30)
+    leader.wait_ready()
+    wait_equal(ensemble)
+    assert leader.http.get(znode("/x")).expect(200).json["text"] == "the right value"
+
+
+def test_without_a_majority_there_is_an_alarm_and_nothing_else(make_ensemble):
+    ensemble = make_ensemble()
+    victim = ensemble[1]
+    diverge(ensemble, victim)
+    ensemble.start(1, 2).wait_ready()
+    for number in (1, 2):
+        eventually(
+            lambda n=number: "digest-differs" in ensemble[n].cluster()["alarms"],
+            "both tell of it",
+            30,
+        )
+    assert victim.metric("aviary_repairs_total") == 0
+    # The third one settles it.
+    ensemble.start(3).wait_ready()
+    eventually(lambda: victim.metric("aviary_repairs_total") == 1, "it is repaired", 30)
+    wait_equal(ensemble)
