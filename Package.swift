@@ -171,7 +171,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "PeerHTTPTests", dependencies: ["HTTPServer", "Jute", "PeerHTTP"],
+            name: "PeerHTTPTests",
+            dependencies: ["HTTPServer", "Jute", "PeerHTTP", nioCore, nioPosix],
             swiftSettings: strict),
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),

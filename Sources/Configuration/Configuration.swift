@@ -153,6 +153,8 @@ extension Configuration {
     package struct Log: Equatable, Sendable {
         /// The step by which a log file grows (`preAllocSize`, KiB); 0: not ahead of its records.
         package var preallocationBytes = 65_536 * 1024
+        /// Held back on each disk, and asked for twice that other data may grow (`disk.reserve`).
+        package var reserveBytes = 16 << 20
         /// A slower `fdatasync` is a warning (`fsync.warningthresholdms`).
         package var slowSync = Duration.seconds(1)
 

@@ -67,6 +67,9 @@ extension ConfigurationKey {
             "fsync.warningthresholdms", .milliseconds(atLeast: 0), \.configuration.log.slowSync,
             default: "1000", "milliseconds from which a sync of the log is a warning"),
         .init(
+            "disk.reserve", .bytes, \.configuration.log.reserveBytes, default: "16MiB",
+            "room held back for deletes on a full disk; 0: none"),
+        .init(
             "autopurge.purgeInterval", .hoursOrNone, \.configuration.snapshots.purgeInterval,
             default: "1", "hours between purges of old snapshots and logs; 0: never"),
         .init(

@@ -17,6 +17,11 @@ struct ClusterMember: Equatable, Sendable {
     var quorumAddress: String?
     var electionAddress: String?
     var alarms: [String] = []
+    /// Room on the disk of its data.
+    var disk: DiskSpace?
+    /// Whether it is heard.
+    var isUp = false
+    var failure: PeerFailure?
     /// Whether it ever said something over HTTP.
     private var wasHeard = false
 
@@ -34,11 +39,15 @@ struct ClusterMember: Equatable, Sendable {
         return max(0, Int64(leader.counter) - Int64(zxid.counter))
     }
 
-    /// How old an answer may be before its sender counts as down.
-    private static let longestSilence = Duration.seconds(4)
-
     /// Takes what the member said of itself over HTTP.
-    mutating func take(_ report: PeerPoller.Report, now: ContinuousClock.Instant) {
+    ///
+    /// - Parameters:
+    ///   - report: Its last answer.
+    ///   - now: The time.
+    ///   - longestSilence: How old that may be before it says nothing any more.
+    mutating func take(
+        _ report: PeerPoller.Report, now: ContinuousClock.Instant, longestSilence: Duration
+    ) {
         guard let receivedAt = report.receivedAt, let body = report.body,
             let told = PeerReport(body, of: id)
         else { return }
@@ -46,11 +55,22 @@ struct ClusterMember: Equatable, Sendable {
         lastContactMs = max(0, age.milliseconds)
         version = told.version
         wasHeard = true
-        guard report.isReachable, age < ClusterMember.longestSilence else { return }
+        guard age < longestSilence else { return }
         role = told.role
         phase = told.phase
         zxid = told.zxid
         alarms = told.alarms
+        disk = told.disk
+    }
+
+    /// Takes what was found out of its health, which wins over what it said last.
+    mutating func take(_ health: PeerHealth, now: ContinuousClock.Instant) {
+        isUp = health.isUp
+        failure = health.failure
+        if let heardAt = health.heardAt { lastContactMs = max(0, (now - heardAt).milliseconds) }
+        guard failure != nil, !isUp else { return }
+        role = "down"
+        phase = nil
     }
 
     /// Takes what this node knows of it from the protocol itself. A member without HTTP, as a

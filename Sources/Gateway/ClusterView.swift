@@ -46,6 +46,7 @@ struct ClusterView: Equatable, Sendable {
         var text = "\(id ?? "")|\(epoch)|\(leader ?? -1)|\(isHealthy)|\(alarms)|\(recovery)"
         for member in members {
             text += "|\(member.id) \(member.role) \(member.phase ?? "") \(member.alarms)"
+            text += " \(member.isUp) \(member.failure?.rawValue ?? "")"
         }
         // FNV-1a.
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
@@ -108,6 +109,12 @@ extension JSONWriter {
             json.optional(lag)
             json.key("lastContactMs")
             json.optional(member.lastContactMs)
+            json.key("up")
+            json.bool(member.isUp)
+            json.key("failure")
+            json.optional(member.failure?.rawValue)
+            json.key("disk")
+            json.disk(member.disk)
             json.key("version")
             json.optional(member.version)
             json.key("addresses")

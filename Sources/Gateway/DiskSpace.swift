@@ -6,6 +6,11 @@ struct DiskSpace: Equatable, Sendable {
     /// What this process may still use.
     var freeBytes: Int64
 
+    init(totalBytes: Int64, freeBytes: Int64) {
+        self.totalBytes = totalBytes
+        self.freeBytes = freeBytes
+    }
+
     /// Nil if the system does not tell.
     init?(of folder: String) {
         var figures = statvfs()

@@ -47,15 +47,13 @@ extension Gateway {
         }
         let reports = peers.reports
         let now = ContinuousClock.now
+        let longestSilence = min(options.quorumPatience, .seconds(4))
         let configured = options.members
         // What members that were taken out have published goes only with their sessions.
         let published = options.configVersion > 0 ? [] : Set(announcements.keys)
         let ids = published.union(configured.map(\.id)).union([status.id])
-        let ownAlarms = Alarm.current(
-            status, DiskSpace(of: options.dataDirectory), digestWatch.verdict, backups,
-            isRestoring: node.restoreGeneration & 1 == 1
-        )
-        .map(\.rawValue)
+        let disk = DiskSpace(of: options.dataDirectory)
+        let ownAlarms = self.ownAlarms(status, disk).map(\.rawValue)
         let members = ids.sorted().map { id in
             let entry = configured.first { $0.id == id }
             var member = ClusterMember(
@@ -71,9 +69,14 @@ extension Gateway {
                 member.lastContactMs = 0
                 member.version = options.version
                 member.alarms = ownAlarms
+                member.disk = disk
+                member.isUp = true
             } else {
-                if let report = reports[id] { member.take(report, now: now) }
+                if let report = reports[id] {
+                    member.take(report, now: now, longestSilence: longestSilence)
+                }
                 member.take(status)
+                member.take(peerWatch.health(of: id), now: now)
             }
             return member
         }
@@ -127,7 +130,15 @@ extension Gateway {
 
     /// Begins to ask the other members how they are.
     package func start() {
-        clusterWatch.start { [weak self] in self?.clusterView().tag }
+        clusterWatch.start { [weak self] in
+            guard let self else { return nil }
+            self.watchPeers()
+            let view = self.clusterView()
+            self.node.note(
+                full: Set(
+                    view.members.filter { $0.alarms.contains(Alarm.noSpace.rawValue) }.map(\.id)))
+            return view.tag
+        }
         historyCompletion.start(pause: .seconds(1)) { [weak self] in
             await self?.completeHistory()
             return self != nil
@@ -155,7 +166,9 @@ extension Gateway {
                 self.map { known.merge($0.memberAddresses()) } ?? [:]
             },
             isInHurry: { [weak self] in
-                self.map { known.isUnsettled($0.node.standing.role) } ?? false
+                self.map {
+                    known.isUnsettled($0.node.standing.role) || $0.peerWatch.isWorried
+                } ?? false
             })
     }
 

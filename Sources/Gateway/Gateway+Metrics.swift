@@ -19,6 +19,7 @@ extension Gateway {
         text.single(
             "aviary_scrubs_total", .counter, "How often the whole state was read again.",
             digestWatch.scrubs)
+        writePeerMetrics(to: &text, status)
         if let disk = DiskSpace(of: options.dataDirectory) {
             text.family("aviary_disk_bytes", .gauge, "The file system of the data directory.")
             text.sample(labels: [("kind", "total")], disk.totalBytes)
@@ -35,6 +36,44 @@ extension Gateway {
         var headers = headers(call, zxid: tree.lastApplied)
         headers.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
         return HTTPResponse(status: 200, headers: headers, body: Array(text.text.utf8))
+    }
+}
+
+extension Gateway {
+    private func writePeerMetrics(to text: inout PrometheusText, _ status: NodeStatus) {
+        let peers = options.members.map(\.id).filter { $0 != node.id }
+        let now = ContinuousClock.now
+        text.family("aviary_peer_up", .gauge, "Whether another member is heard.")
+        for peer in peers {
+            text.sample(labels: [("peer", "\(peer)")], peerWatch.health(of: peer).isUp ? 1 : 0)
+        }
+        text.family(
+            "aviary_peer_last_contact_seconds", .gauge, "Since another member was heard last.")
+        for peer in peers {
+            guard let heardAt = peerWatch.health(of: peer).heardAt else { continue }
+            text.sample(
+                labels: [("peer", "\(peer)")], Double(max(0, (now - heardAt).milliseconds)) / 1_000)
+        }
+        text.family(
+            "aviary_peer_failures_total", .counter, "Failures of other members, by their kind.")
+        for peer in peers {
+            let counts = peerWatch.counts(of: peer)
+            for kind in PeerFailure.allCases {
+                text.sample(
+                    labels: [("peer", "\(peer)"), ("kind", kind.rawValue)], counts[kind] ?? 0)
+            }
+        }
+        text.family("aviary_alarm", .gauge, "1 for what an operator has to look at.")
+        let alarms = ownAlarms(status, DiskSpace(of: options.dataDirectory))
+        for alarm in Alarm.allCases {
+            text.sample(labels: [("alarm", alarm.rawValue)], alarms.contains(alarm) ? 1 : 0)
+        }
+        text.single(
+            "aviary_log_slow_syncs_total", .counter,
+            "Writes and syncs of the log that took longer than fsync.warningthresholdms.",
+            status.slowSyncs)
+        text.single(
+            "aviary_clock_jumps_total", .counter, "Jumps of the wall clock.", peerWatch.clock.jumps)
     }
 }
 

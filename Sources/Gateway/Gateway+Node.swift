@@ -2,6 +2,7 @@ import HTTPServer
 import History
 import Jute
 import Node
+import PeerHTTP
 import Replica
 import Zab
 import ZnodeTree
@@ -70,11 +71,12 @@ extension Gateway {
         json.disk(disk)
         json.key("alarms")
         json.array { json in
-            for alarm in Alarm.current(
-                status, disk, digestWatch.verdict, backups,
-                isRestoring: node.restoreGeneration & 1 == 1)
-            { json.string(alarm.rawValue) }
+            for alarm in ownAlarms(status, disk) { json.string(alarm.rawValue) }
         }
+        json.key("peers")
+        writePeers(to: &json)
+        json.key("time")
+        json.integer(WallClock.now.milliseconds)
         json.key("version")
         json.string(options.version)
         json.key("libraries")
@@ -123,7 +125,7 @@ extension JSONWriter {
         }
     }
 
-    fileprivate mutating func disk(_ disk: DiskSpace?) {
+    mutating func disk(_ disk: DiskSpace?) {
         guard let disk else { return null() }
         object { json in
             json.key("totalBytes")

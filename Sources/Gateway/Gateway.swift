@@ -20,6 +20,7 @@ package final class Gateway: HTTPHandler {
     let metrics = RequestMetrics()
     let peers: PeerPoller
     let clusterWatch: ClusterWatch
+    let peerWatch: PeerWatch
     let historyCompletion = PeriodicTask()
     let snapshots: SnapshotCatalog
     /// Nil when none are configured.
@@ -70,7 +71,8 @@ package final class Gateway: HTTPHandler {
         crossOrigin = CrossOrigin(origins: options.origins)
         admin = AdminPolicy(token: options.token, isLoopback: options.isLoopback)
         answerHeaders = AnswerHeaders(node: node.id)
-        peers = PeerPoller(path: "/v1/node")
+        peers = PeerPoller(path: "/v1/node", patience: options.quorumPatience)
+        peerWatch = PeerWatch(patience: options.quorumPatience)
         clusterWatch = ClusterWatch(waits: node.waits)
     }
 

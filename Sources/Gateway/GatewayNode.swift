@@ -42,6 +42,8 @@ package protocol GatewayNode: AnyObject, Sendable {
     /// Writes a snapshot of this moment's state, while writes go on.
     func takeSnapshot(complete: @escaping SnapshotCompletion)
     func touch(_ session: SessionID)
+    /// Tells who of the other members says that its disk has too little room.
+    func note(full: Set<PeerID>)
     /// How a session ended; nil when that is not known.
     func end(of session: SessionID) -> SessionEnd?
     func keepAlive(_ session: SessionID, complete: @escaping @Sendable (Bool?) -> Void)

@@ -27,7 +27,8 @@ package struct GatewayOptions: Sendable {
 
     /// The longest snapshot that may be uploaded (`http.restore.max`).
     package var maximumRestoreBytes = 4 << 30
-    /// A node that has had no quorum for so long counts as stranded.
+    /// `syncLimit` ticks: within these every failure is known, and a node that has had no quorum
+    /// for so long counts as stranded.
     package var quorumPatience = Duration.seconds(10)
 
     /// How often the whole state is read again (`recovery.scrub`).

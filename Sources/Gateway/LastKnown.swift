@@ -15,6 +15,9 @@ final class LastKnown: Sendable {
 
     private static let excitement = Duration.seconds(10)
 
+    /// Where the others were reached at last.
+    var addresses: [PeerID: String] { state.withLock { $0.addresses } }
+
     /// - Parameter addresses: Those that are published now.
     /// - Returns: Those and the ones that were.
     func merge(_ addresses: [PeerID: String]) -> [PeerID: String] {

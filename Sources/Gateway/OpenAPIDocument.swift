@@ -588,6 +588,9 @@ enum OpenAPIDocument {
      },
      "504": {
       "$ref": "#/components/responses/Problem"
+     },
+     "507": {
+      "$ref": "#/components/responses/Problem"
      }
     }
    }
@@ -884,6 +887,9 @@ enum OpenAPIDocument {
       "$ref": "#/components/responses/Unavailable"
      },
      "504": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "507": {
       "$ref": "#/components/responses/Problem"
      }
     }
@@ -2174,6 +2180,9 @@ enum OpenAPIDocument {
      },
      "504": {
       "$ref": "#/components/responses/Problem"
+     },
+     "507": {
+      "$ref": "#/components/responses/Problem"
      }
     }
    }
@@ -2255,6 +2264,9 @@ enum OpenAPIDocument {
       "$ref": "#/components/responses/Unavailable"
      },
      "504": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "507": {
       "$ref": "#/components/responses/Problem"
      }
     }
@@ -2632,6 +2644,9 @@ enum OpenAPIDocument {
      },
      "504": {
       "$ref": "#/components/responses/Problem"
+     },
+     "507": {
+      "$ref": "#/components/responses/Problem"
      }
     }
    }
@@ -2938,6 +2953,9 @@ enum OpenAPIDocument {
       "$ref": "#/components/responses/Unavailable"
      },
      "504": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "507": {
       "$ref": "#/components/responses/Problem"
      }
     }
@@ -5131,13 +5149,46 @@ enum OpenAPIDocument {
     ]
    },
    "Alarm": {
-    "type": "string",
-    "examples": [
+    "description": "digest-mismatch: a transaction led elsewhere than was foretold. disk-low: less than a twentieth of the disk is free. no-space: there is no room for data to grow; reads and deletes are served, other writes get 507. slow-disk: a sync of the log takes longer than fsync.warningthresholdms, or did in the last half minute. clock-jump: the wall clock was set by more than a second in the last minute. clock-skew: the wall clock differs from half of the members' by more than a second. held: it takes no part until a person has decided. stranger: a server of the configuration has another ensemble's data. digest-differs: its state differs from another member's at the same zxid, and it is not known to be right. backup-failed: the last scheduled backup failed. restoring: reads and writes are refused until the state is that of a snapshot.",
+    "enum": [
      "digest-mismatch",
      "disk-low",
+     "no-space",
+     "slow-disk",
+     "clock-jump",
+     "clock-skew",
+     "held",
+     "stranger",
+     "digest-differs",
      "backup-failed",
      "restoring"
     ]
+   },
+   "Failure": {
+    "description": "gone: its connections are closed and nobody listens. silent: nobody hears it. cut: it is not heard here, another member hears it. one-way: one of the two hears the other, which does not hear it. Known within syncLimit ticks; gone at once.",
+    "enum": [
+     "gone",
+     "silent",
+     "cut",
+     "one-way"
+    ]
+   },
+   "Disk": {
+    "type": "object",
+    "required": [
+     "totalBytes",
+     "freeBytes"
+    ],
+    "properties": {
+     "totalBytes": {
+      "type": "integer",
+      "format": "int64"
+     },
+     "freeBytes": {
+      "type": "integer",
+      "format": "int64"
+     }
+    }
    },
    "Cluster": {
     "type": "object",
@@ -5556,6 +5607,9 @@ enum OpenAPIDocument {
      "zxid",
      "lag",
      "lastContactMs",
+     "up",
+     "failure",
+     "disk",
      "version",
      "addresses",
      "alarms"
@@ -5601,6 +5655,30 @@ enum OpenAPIDocument {
        "null"
       ],
       "description": "Since it was last heard."
+     },
+     "up": {
+      "type": "boolean",
+      "description": "Whether it is heard."
+     },
+     "failure": {
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "$ref": "#/components/schemas/Failure"
+       }
+      ]
+     },
+     "disk": {
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "$ref": "#/components/schemas/Disk"
+       }
+      ]
      },
      "version": {
       "type": [
@@ -5775,20 +5853,79 @@ enum OpenAPIDocument {
       "format": "int64"
      },
      "disk": {
-      "type": [
-       "object",
-       "null"
-      ],
-      "properties": {
-       "totalBytes": {
-        "type": "integer",
-        "format": "int64"
+      "oneOf": [
+       {
+        "type": "null"
        },
-       "freeBytes": {
-        "type": "integer",
-        "format": "int64"
+       {
+        "$ref": "#/components/schemas/Disk"
+       }
+      ]
+     },
+     "peers": {
+      "type": "array",
+      "description": "How this node finds the other members.",
+      "items": {
+       "type": "object",
+       "required": [
+        "id",
+        "up",
+        "failure",
+        "lastContactMs",
+        "hears"
+       ],
+       "properties": {
+        "id": {
+         "type": "integer",
+         "format": "int64"
+        },
+        "up": {
+         "type": "boolean"
+        },
+        "failure": {
+         "oneOf": [
+          {
+           "type": "null"
+          },
+          {
+           "$ref": "#/components/schemas/Failure"
+          }
+         ]
+        },
+        "lastContactMs": {
+         "type": [
+          "integer",
+          "null"
+         ]
+        },
+        "hears": {
+         "type": "array",
+         "description": "Whom it hears, as it says itself.",
+         "items": {
+          "type": "object",
+          "required": [
+           "id",
+           "lastContactMs"
+          ],
+          "properties": {
+           "id": {
+            "type": "integer",
+            "format": "int64"
+           },
+           "lastContactMs": {
+            "type": "integer",
+            "format": "int64"
+           }
+          }
+         }
+        }
        }
       }
+     },
+     "time": {
+      "type": "integer",
+      "format": "int64",
+      "description": "The wall clock."
      },
      "alarms": {
       "type": "array",

@@ -16,6 +16,21 @@ struct PeerReport: Equatable, Sendable {
     var acceptedEpoch: Epoch?
     var configVersion: Int64?
     var logged: Zxid?
+    /// How it finds the others.
+    var peers: [PeerID: Peer] = [:]
+    /// Its wall clock, since 1970.
+    var time: Duration?
+    var disk: DiskSpace?
+
+    /// What it says of a third member.
+    struct Peer: Equatable, Sendable {
+        var isUp: Bool
+        var failure: String?
+        /// How long ago it heard it.
+        var lastContact: Duration?
+        /// Whom that one hears, as it says itself, and how long ago it did.
+        var hears: [PeerID: Duration] = [:]
+    }
 
     private static let roles: Set<String> = ["leader", "follower", "observer", "looking"]
     private static let phases: Set<String> = [
@@ -57,6 +72,30 @@ struct PeerReport: Equatable, Sendable {
         }
         if case .object(let history)? = object["history"] {
             historyFloor = history["oldest"]?.text.flatMap(Zxid.init(parsing:))
+        }
+        if case .integer(let milliseconds)? = object["time"] { time = .milliseconds(milliseconds) }
+        if case .object(let told)? = object["disk"], case .integer(let total)? = told["totalBytes"],
+            case .integer(let free)? = told["freeBytes"]
+        {
+            disk = DiskSpace(totalBytes: total, freeBytes: free)
+        }
+        guard case .array(let others)? = object["peers"] else { return }
+        for case .object(let other) in others {
+            guard case .integer(let id)? = other["id"], case .bool(let isUp)? = other["up"]
+            else { continue }
+            var told = Peer(isUp: isUp, failure: other["failure"]?.text)
+            if case .integer(let ago)? = other["lastContactMs"] {
+                told.lastContact = .milliseconds(ago)
+            }
+            if case .array(let heard)? = other["hears"] {
+                for case .object(let one) in heard {
+                    guard case .integer(let id)? = one["id"],
+                        case .integer(let ago)? = one["lastContactMs"]
+                    else { continue }
+                    told.hears[id] = .milliseconds(ago)
+                }
+            }
+            peers[id] = told
         }
     }
 }

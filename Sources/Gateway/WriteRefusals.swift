@@ -71,6 +71,8 @@ extension Gateway {
             return fenceLost(call.fence)
         case .needsAviaryLeader:
             return Problem(.needsAviaryLeader, path: path)
+        case .noSpace:
+            return Problem(.noSpace, path: path)
         }
     }
 

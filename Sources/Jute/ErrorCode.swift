@@ -11,6 +11,9 @@ package struct ErrorCode: RawRepresentable, Hashable, Sendable, Error {
 
     package static let ok = ErrorCode(rawValue: 0)
     package static let systemError = ErrorCode(rawValue: -1)
+    /// An Aviary leader without room on its disk answers with ZooKeeper's code for troubles that
+    /// have no code of their own, and with nothing else.
+    package static let noSpace = systemError
     package static let runtimeInconsistency = ErrorCode(rawValue: -2)
     package static let marshallingError = ErrorCode(rawValue: -5)
     package static let unimplemented = ErrorCode(rawValue: -6)

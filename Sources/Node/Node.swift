@@ -23,6 +23,8 @@ package final class Node: Sendable {
     private let digestLog: DigestLog
     private let endedSessions: EndedSessions
     private let gate: GateWatch
+    private let growthGate: GrowthGate
+    private let log: LogWriter
     package let id: PeerID
     package let startedAt: Int64
 
@@ -63,7 +65,7 @@ package final class Node: Sendable {
         } catch {
             throw NodeError("\(error)")
         }
-        (loop, served, history, recovery, digestLog) = try made.get()
+        (loop, served, history, recovery, digestLog, growthGate, log) = try made.get()
         self.mailbox = mailbox
         self.published = published
         self.batchListener = batchListener
@@ -74,7 +76,8 @@ package final class Node: Sendable {
     }
 
     private typealias Made = (
-        NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory, RecoveryDesk, DigestLog
+        NIOLoopBound<NodeLoop>, ServedTree, ChangeHistory, RecoveryDesk, DigestLog, GrowthGate,
+        LogWriter
     )
 
     private static func makeLoop(
@@ -96,12 +99,14 @@ package final class Node: Sendable {
             preconditionFailure("a history was asked for")
         }
         let inbox = Inbox(mailbox: mailbox, eventLoop: eventLoop)
-        let log = LogWriter(opened.log.take()) { completion in
+        let log = LogWriter(opened.log.take(), slowSync: settings.slowSync) { completion in
             switch completion {
             case .persisted(let tenure, let zxid):
                 inbox.put { loop in
                     loop.replica?.logged(through: zxid, tenure: Int(tenure), now: loop.now)
                 }
+            case .failed(let error) where error.isLackOfSpace:
+                inbox.put { $0.storageFailed(error, "the log cannot be written") }
             case .failed(let error):
                 exitProcess("the log cannot be written: \(error)")
             }
@@ -114,7 +119,10 @@ package final class Node: Sendable {
                 switch result {
                 case .success(.durable): loop.replica?.snapshotInstalled(now: loop.now)
                 case .success(.refused): loop.replica?.holdInstallation(now: loop.now)
-                case .failure(let error): loop.die("the state cannot be written: \(error)")
+                case .failure(let error):
+                    loop.storageFailed(
+                        error, "the leader's state cannot be written",
+                        needing: loop.storage.installationBytes)
                 }
             }
         }
@@ -122,10 +130,16 @@ package final class Node: Sendable {
         let desk = RecoveryDesk(
             opened.directory, settings.recovery,
             dataDirectory: settings.directory.dataDirectory, on: disk, logger: logger)
+        let growthGate = GrowthGate(
+            settings.id, of: settings.ensemble.quorum, room: opened.directory.room)
+        let roomWatch = opened.directory.room.map { room in
+            RoomWatch(room, logger: logger) { desk.restartNow() }
+        }
         let loop = NodeLoop(
             eventLoop: eventLoop, settings: settings, storage: storage, waits: waits,
             endedSessions: endedSessions, gate: gate, desk: desk, digests: digests,
-            initialHold: opened.hold, mailbox: mailbox, logger: logger,
+            initialHold: opened.hold, growthGate: growthGate, roomWatch: roomWatch,
+            mailbox: mailbox, logger: logger,
             batchEnded: { batchListener.batchEnded() },
             publish: { published.set($0) })
         inbox.bind(NIOLoopBound(loop, eventLoop: eventLoop))
@@ -139,7 +153,10 @@ package final class Node: Sendable {
         loop.replica = replica
         replica.served.read { gate.look(at: $0) }
         loop.publishStatus(now)
-        return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served, history, desk, digests)
+        return (
+            NIOLoopBound(loop, eventLoop: eventLoop), replica.served, history, desk, digests,
+            growthGate, log
+        )
     }
 
     // MARK: Life
@@ -180,7 +197,13 @@ package final class Node: Sendable {
 
     // MARK: State
 
-    package var status: NodeStatus { published.get() }
+    package var status: NodeStatus {
+        var status = published.get()
+        // Asked directly: a disk that hangs may hold up whoever publishes.
+        status.isDiskSlow = log.isSlow
+        status.slowSyncs = log.counters.slowSyncs
+        return status
+    }
 
     /// Odd while the ensemble is being restored, as of the served state; another number each time.
     package var restoreGeneration: Int { gate.generation }
@@ -217,6 +240,7 @@ package final class Node: Sendable {
     ///   - complete: Gets false if it came too late: then nothing has changed.
     package func serve(mended state: DataTree, complete: @escaping @Sendable (Bool) -> Void) {
         post { loop in
+            guard !loop.hasLeft else { return complete(false) }
             complete(loop.replica?.serve(mended: state, now: loop.now) ?? false)
         }
     }
@@ -224,6 +248,7 @@ package final class Node: Sendable {
     /// The served state is not the one that a quorum has: the leader's takes its place.
     package func distrust(_ reason: String) {
         post { loop in
+            guard !loop.hasLeft else { return }
             loop.logger.critical("\(reason)")
             loop.replica?.distrust(reason, now: loop.now)
         }
@@ -252,6 +277,9 @@ package final class Node: Sendable {
             guard let replica = loop.replica, !loop.isStopping else {
                 return complete(.unavailable(.stopping))
             }
+            if loop.hasLeft || (write.grows && loop.refusesGrowth) {
+                return complete(.refused(.init(reason: .noSpace)))
+            }
             replica.submit(
                 write, caller, deadline: loop.now + timeout.inMilliseconds, now: loop.now,
                 complete: complete)
@@ -277,6 +305,9 @@ package final class Node: Sendable {
     ) {
         post { loop in
             guard let replica = loop.replica, !loop.isStopping else { return complete(.late) }
+            if loop.hasLeft {
+                return complete(zxid <= replica.served.read { $0.lastApplied } ? .ready : .late)
+            }
             replica.wait(
                 for: zxid, deadline: loop.now + timeout.inMilliseconds, now: loop.now,
                 complete: complete)
@@ -291,6 +322,9 @@ package final class Node: Sendable {
         post { loop in
             guard let replica = loop.replica, !loop.isStopping else {
                 return complete(.none, .unavailable(.stopping))
+            }
+            if loop.refusesGrowth {
+                return complete(.none, .refused(.init(reason: .noSpace)))
             }
             let session = replica.newSessionID()
             replica.submit(
@@ -341,6 +375,9 @@ package final class Node: Sendable {
     /// How a session ended, if this node still knows.
     package func end(of session: SessionID) -> SessionEnd? { endedSessions[session] }
 
+    /// Tells who of the other members says that its disk has too little room.
+    package func note(full: Set<PeerID>) { growthGate.note(full: full) }
+
     /// A client used its session here.
     package func touch(_ session: SessionID) {
         post { loop in loop.replica?.touch(session, now: loop.now) }
@@ -358,7 +395,7 @@ package final class Node: Sendable {
         _ session: SessionID, complete: @escaping @Sendable (Bool?) -> Void
     ) {
         post { loop in
-            guard let replica = loop.replica else { return complete(nil) }
+            guard let replica = loop.replica, !loop.hasLeft else { return complete(nil) }
             replica.keepAlive(session, now: loop.now, complete: complete)
         }
     }

@@ -10,6 +10,7 @@ import ZnodeTree
 extension NodeLoop {
     func connectTransports() {
         election?.onMessage = { [unowned self] sender, message in
+            heardInElections[sender] = now
             do throws(JuteError) {
                 let notification = try Notification(message: message)
                 batch { replica, now in
@@ -19,14 +20,19 @@ extension NodeLoop {
                 logger.warning("server \(sender) sent a malformed notification: \(error)")
             }
         }
+        // A closed connection is news at once.
+        election?.onPeerLost = { [unowned self] _ in publishStatus(now) }
         listener.onConnected = { [unowned self] learner, _ in
             batch { replica, now in replica.learnerConnected(learner, now: now) }
         }
         listener.onPacket = { [unowned self] learner, packet in
+            let now = now
+            heardFromLearners[learner] = now
             replica?.receive(packet, from: learner, now: now)
         }
         listener.onReadComplete = { [unowned self] in batch { _, _ in } }
         listener.onClosed = { [unowned self] learner, reason in
+            heardFromLearners[learner] = nil
             logger.info("learner's connection \(learner) closed: \(reason)")
             batch { replica, now in replica.learnerClosed(learner, now: now) }
         }
@@ -36,15 +42,19 @@ extension NodeLoop {
     private static let endless = Duration.seconds(86_400)
 
     private func dial(_ leader: PeerID) {
+        if hasLeft { return }
         guard let address = settings.quorumAddresses[leader] else {
             return logger.error("server \(leader) was elected and is not in the configuration")
         }
+        heardFromLeader = nil
         let connection = LeaderConnection(eventLoop: eventLoop, logger: logger)
         leaderConnection = connection
         connection.onConnected = { [unowned self] in
             batch { replica, now in replica.connectedToLeader(now: now) }
         }
         connection.onPacket = { [unowned self] packet in
+            let now = now
+            heardFromLeader = now
             replica?.receiveFromLeader(packet, now: now)
         }
         connection.onSnapshotChunk = { [unowned self] chunk in
@@ -75,6 +85,7 @@ extension NodeLoop {
 
 extension NodeLoop: ReplicaEnvironment {
     func notify(_ notification: Notification, _ peer: PeerID) {
+        if hasLeft { return }
         election?.send(notification.message, to: peer)
     }
 
@@ -83,6 +94,7 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func sendToLeader(_ packet: QuorumPacket) {
+        if hasLeft { return }
         leaderConnection?.send(packet)
     }
 
@@ -92,6 +104,7 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func listenForLearners() {
+        if hasLeft { return }
         bindQuorumPort()
     }
 
@@ -100,10 +113,12 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func send(_ packet: QuorumPacket, to learner: LearnerConnection) {
+        if hasLeft { return }
         listener.send(packet, to: learner)
     }
 
     func sendSnapshot(of view: DataTree, to learner: LearnerConnection) {
+        if hasLeft { return }
         var serializer = SnapshotSerializer(view: view)
         let header = QuorumPacket(.snap, zxid: view.lastApplied)
         logger.info("sending the whole state at \(view.lastApplied) on connection \(learner)")
@@ -124,36 +139,44 @@ extension NodeLoop: ReplicaEnvironment {
 
     func close(_ learner: LearnerConnection, reason: String) {
         logger.info("closing learner's connection \(learner): \(reason)")
+        heardFromLearners[learner] = nil
         listener.close(learner)
     }
 
     func saveAcceptedEpoch(_ epoch: Epoch) {
-        storage.setAcceptedEpoch(epoch, orDie: die)
+        if hasLeft { return }
+        storage.setAcceptedEpoch(epoch) { storageFailed($0, $1) }
     }
 
     func saveCurrentEpoch(_ epoch: Epoch) {
-        storage.setCurrentEpoch(epoch, orDie: die)
+        if hasLeft { return }
+        storage.setCurrentEpoch(epoch) { storageFailed($0, $1) }
     }
 
     func saveLoss(through zxid: Zxid) {
-        storage.noteLoss(through: zxid, orDie: die)
+        if hasLeft { return }
+        storage.noteLoss(through: zxid) { storageFailed($0, $1) }
     }
 
     func trustHistory() {
-        storage.trustHistory(orDie: die)
+        if hasLeft { return }
+        storage.trustHistory { storageFailed($0, $1) }
     }
 
     func append(_ proposal: Proposal, tenure: Int) {
+        if hasLeft { return }
         storage.append(proposal, tenure: tenure)
     }
 
     func drainLog() {
-        storage.drain(orDie: die)
+        if hasLeft { return }
+        storage.drain { storageFailed($0, $1) }
     }
 
     func truncateLog(after zxid: Zxid) -> Bool {
+        if hasLeft { return true }
         logger.info("cutting the log after \(zxid)")
-        return storage.truncate(after: zxid, orDie: die)
+        return storage.truncate(after: zxid) { storageFailed($0, $1) }
     }
 
     func applied(_ result: TxnResult) {
@@ -178,7 +201,7 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func install(_ view: DataTree, droppingAtMost tail: [Zxid]) {
-        guard let mine = replica?.served.view() else { return }
+        guard !hasLeft, let mine = replica?.served.view() else { return }
         let desk = desk
         storage.install(view) { desk.mayReplace(mine, by: view, droppingAtMost: tail) }
     }
@@ -192,6 +215,7 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func saveSnapshot(of view: DataTree) {
+        if hasLeft { return }
         storage.saveSnapshot(of: view)
     }
 
@@ -224,9 +248,11 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func endOfBatch() {
-        storage.flushAppends()
-        listener.flush()
-        leaderConnection?.flush()
+        if !hasLeft {
+            storage.flushAppends()
+            listener.flush()
+            leaderConnection?.flush()
+        }
         batchEnded()
     }
 

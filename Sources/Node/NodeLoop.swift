@@ -25,6 +25,9 @@ final class NodeLoop {
     let digests: DigestLog
     /// Why the node takes no part from its start on.
     let initialHold: Hold?
+    let growthGate: GrowthGate
+    /// Nil where nothing is held back on the disk.
+    let roomWatch: RoomWatch?
     let mailbox: Mailbox<@Sendable (NodeLoop) -> Void>
     /// The mailbox's other buffer.
     private var spareJobs: [@Sendable (NodeLoop) -> Void] = []
@@ -44,14 +47,20 @@ final class NodeLoop {
     private var nextPublication: Milliseconds = 0
     private(set) var hasServed = false
     private var leaderlessSince: Milliseconds?
+    /// When something came last: from servers in elections, from learners, from the leader.
+    var heardInElections: [PeerID: Milliseconds] = [:]
+    var heardFromLearners: [LearnerConnection: Milliseconds] = [:]
+    var heardFromLeader: Milliseconds?
+    /// It takes no part for want of room, see `storageFailed`.
+    var hasLeft = false
+    var areTransportsClosed = false
     var isStopping = false
     var onStopped: () -> Void = {}
 
     init(
         eventLoop: any EventLoop, settings: NodeSettings, storage: NodeStorage,
         waits: WaitService, endedSessions: EndedSessions, gate: GateWatch, desk: RecoveryDesk,
-        digests: DigestLog,
-        initialHold: Hold?,
+        digests: DigestLog, initialHold: Hold?, growthGate: GrowthGate, roomWatch: RoomWatch?,
         mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, logger: Logger,
         batchEnded: @escaping @Sendable () -> Void,
         publish: @escaping @Sendable (NodeStatus) -> Void
@@ -65,6 +74,8 @@ final class NodeLoop {
         self.desk = desk
         self.digests = digests
         self.initialHold = initialHold
+        self.growthGate = growthGate
+        self.roomWatch = roomWatch
         self.mailbox = mailbox
         self.logger = logger
         self.batchEnded = batchEnded
@@ -80,12 +91,16 @@ final class NodeLoop {
     /// Runs one batch of inputs: effects that can be put off are performed together at its end.
     func batch(_ inputs: (Replica, Milliseconds) -> Void) {
         guard let replica, !isStopping else { return }
+        replica.refusesGrowth = refusesGrowth
         inputs(replica, now)
         replica.endOfBatch()
         let now = now
         if now >= nextPublication { publishStatus(now) }
         reschedule(now)
     }
+
+    /// Whether data must not grow; of a leader, also what others ask it for.
+    var refusesGrowth: Bool { growthGate.refuses(leader: replica?.status.leader) }
 
     func drainMailbox() {
         var jobs = spareJobs
@@ -103,7 +118,7 @@ final class NodeLoop {
     // MARK: Timer
 
     private func reschedule(_ now: Milliseconds) {
-        guard let replica else { return }
+        guard let replica, !hasLeft else { return }
         let deadline = max(now + 1, min(replica.nextDeadline, now + 250))
         // A timer that fires early costs a look; one that fires late costs a leader.
         guard deadline < timerAt || timer == nil else { return }
@@ -132,7 +147,8 @@ final class NodeLoop {
         guard let replica else { return }
         nextPublication = now + 250
         let peer = replica.peer
-        if replica.status.isSynchronized {
+        let protocolStatus = hasLeft ? statusOfAbsence(replica.status) : replica.status
+        if protocolStatus.isSynchronized {
             hasServed = true
             leaderlessSince = nil
         } else {
@@ -140,16 +156,20 @@ final class NodeLoop {
         }
         publish(
             NodeStatus(
-                id: peer.state.id, protocolStatus: replica.status,
+                id: peer.state.id, protocolStatus: protocolStatus,
                 committed: replica.served.read { $0.lastApplied },
                 logged: peer.state.history.lastLogged, durable: peer.state.history.durable,
                 acceptedEpoch: peer.state.acceptedEpoch, currentEpoch: peer.state.currentEpoch,
                 hasServed: hasServed,
-                learners: peer.learners.map {
-                    NodeStatus.Learner(
-                        id: $0.id, acknowledged: $0.acknowledged, isActive: $0.isActive)
-                },
-                connected: election?.connectedPeers ?? [],
+                isOutOfSpace: growthGate.isFullHere,
+                learners: hasLeft
+                    ? []
+                    : peer.learners.map {
+                        NodeStatus.Learner(
+                            id: $0.id, acknowledged: $0.acknowledged, isActive: $0.isActive)
+                    },
+                connected: hasLeft ? [] : election?.connectedPeers ?? [],
+                heardAt: heardAt(now, replica),
                 strangers: peer.state.strangers.keys.sorted(),
                 leaderlessFor: leaderlessSince.map { .milliseconds(now - $0) },
                 standing: peer.state.standing,
@@ -158,10 +178,27 @@ final class NodeLoop {
                 gatewaySession: replica.gatewaySession))
     }
 
+    private func heardAt(
+        _ now: Milliseconds, _ replica: Replica
+    ) -> [PeerID: ContinuousClock.Instant] {
+        var latest = heardInElections
+        for (connection, time) in heardFromLearners {
+            if let id = replica.peer.peer(of: connection) {
+                latest[id] = max(latest[id] ?? 0, time)
+            }
+        }
+        if let leader = replica.status.leader, leader != settings.id, let heardFromLeader {
+            latest[leader] = max(latest[leader] ?? 0, heardFromLeader)
+        }
+        let instant = ContinuousClock.now
+        return latest.mapValues { instant - .milliseconds(now - $0) }
+    }
+
     // MARK: Start and stop
 
     func start(_ bound: @escaping @Sendable (Result<Void, NodeError>) -> Void) {
         connectTransports()
+        roomWatch?.start()
         guard let election else {
             bound(.success(()))
             return batch { replica, now in replica.start(heldFor: initialHold, now: now) }
@@ -182,9 +219,8 @@ final class NodeLoop {
         replica?.stop()
         isStopping = true
         stopTimer()
-        leaderConnection?.close()
-        listener.stop()
-        election?.stop()
+        closeTransports()
+        roomWatch?.stop()
         storage.stop()
         replica = nil
         onStopped()

@@ -23,6 +23,8 @@ package struct NodeSettings: Sendable {
     /// `cluster.id`: data under another name is not used; nil for any.
     package var clusterName: String?
     package var recovery = RecoveryThresholds()
+    /// A sync of the log that takes longer is an alarm (`fsync.warningthresholdms`).
+    package var slowSync = Duration.seconds(1)
     /// A person's order to go on without some members, which `ensemble` lacks already.
     package var adoption: Adoption?
     /// An empty node may vote at once, without having heard that all others are empty too.

@@ -14,10 +14,17 @@ package struct NodeStatus: Sendable {
     package var currentEpoch: Epoch
     /// Nothing is served before the first synchronization after a start.
     package var hasServed: Bool
+    /// Too little room on its disk for data to grow.
+    package var isOutOfSpace: Bool
+    /// The log's disk takes longer to sync than it may, or did a moment ago.
+    package var isDiskSlow = false
+    package var slowSyncs = 0
     /// Who follows this node now, if it leads.
     package var learners: [Learner]
     /// Servers whose election connection to this one is open.
     package var connected: Set<PeerID>
+    /// When other servers were heard last, in messages of the protocol's.
+    package var heardAt: [PeerID: ContinuousClock.Instant]
     /// Voters that have the data of another ensemble.
     package var strangers: [PeerID]
     /// How long it has had no leader with a quorum; nil while it has one.

@@ -23,6 +23,8 @@ final class NodeStorage {
     private var installation: Installation?
     /// Who is told of the next snapshot.
     private var snapshotCompletion: SnapshotCompletion?
+    /// About what the state takes that was to be installed last.
+    private(set) var installationBytes = 0
 
     /// Records of this batch, and the tenure they were appended in.
     private var unsent: [LogRecord] = []
@@ -50,39 +52,40 @@ final class NodeStorage {
         self.logger = logger
     }
 
-    typealias Death = (String) -> Never
+    /// Told what could not be done, and why. When it returns, the node has left.
+    typealias Failing = (StorageError, String) -> Void
 
     // MARK: Epochs
 
-    func setAcceptedEpoch(_ epoch: Epoch, orDie: Death) {
+    func setAcceptedEpoch(_ epoch: Epoch, orFail fail: Failing) {
         do throws(StorageError) {
             try epochs.setAccepted(epoch)
         } catch {
-            orDie("the accepted epoch cannot be saved: \(error)")
+            fail(error, "the accepted epoch cannot be saved")
         }
     }
 
-    func setCurrentEpoch(_ epoch: Epoch, orDie: Death) {
+    func setCurrentEpoch(_ epoch: Epoch, orFail fail: Failing) {
         do throws(StorageError) {
             try epochs.setCurrent(epoch)
         } catch {
-            orDie("the current epoch cannot be saved: \(error)")
+            fail(error, "the current epoch cannot be saved")
         }
     }
 
-    func noteLoss(through zxid: Zxid, orDie: Death) {
+    func noteLoss(through zxid: Zxid, orFail fail: Failing) {
         do throws(StorageError) {
             try directory.noteLoss(.through(zxid))
         } catch {
-            orDie("the standing cannot be saved: \(error)")
+            fail(error, "the standing cannot be saved")
         }
     }
 
-    func trustHistory(orDie: Death) {
+    func trustHistory(orFail fail: Failing) {
         do throws(StorageError) {
             try directory.lossHealed()
         } catch {
-            orDie("the standing cannot be saved: \(error)")
+            fail(error, "the standing cannot be saved")
         }
     }
 
@@ -106,21 +109,22 @@ final class NodeStorage {
     }
 
     var logCounters: LogCounters { log.counters }
+    var logFailure: StorageError? { log.failure }
 
-    func drain(orDie: Death) {
+    func drain(orFail fail: Failing) {
         if case .failure(let error) = performAndWait({ _ throws(StorageError) in }) {
-            orDie("the log cannot be written: \(error)")
+            fail(error, "the log cannot be written")
         }
     }
 
-    func truncate(after zxid: Zxid, orDie: Death) -> Bool {
+    func truncate(after zxid: Zxid, orFail fail: Failing) -> Bool {
         let outcome = Mutex<TruncationOutcome?>(nil)
         let directory = directory
         let result = performAndWait { log throws(StorageError) in
             let done = try directory.truncate(to: zxid, &log)
             outcome.withLock { $0 = done }
         }
-        if case .failure(let error) = result { orDie("the log cannot be cut: \(error)") }
+        if case .failure(let error) = result { fail(error, "the log cannot be cut") }
         // Snapshots hold committed transactions only, so none has to be read again.
         switch outcome.withLock({ $0 }) {
         case .truncated(_, reload: false): return true
@@ -197,6 +201,7 @@ final class NodeStorage {
     ///   - isAllowed: Looks at what it takes the place of, on the snapshot thread.
     func install(_ view: DataTree, if isAllowed: @escaping @Sendable () -> Bool) {
         flushAppends()
+        installationBytes = view.dataBytes + 128 * view.nodeCount
         let installation = Installation()
         self.installation = installation
         let (directory, log, onInstalled) = (directory, log, onInstalled)

@@ -12,8 +12,13 @@ package final class PeerPoller: Sendable {
         package var body: [UInt8]?
         /// When that came.
         package var receivedAt: ContinuousClock.Instant?
+        /// When that answer was asked for and had come, by the wall clock, since 1970.
+        package var askedAtWallClock: Duration?
+        package var receivedAtWallClock: Duration?
         /// Whether the latest attempt brought an answer.
         package var isReachable = false
+        /// Whether nobody listened at its address in the latest attempt.
+        package var isRefused = false
 
         package init() {}
     }
@@ -29,17 +34,27 @@ package final class PeerPoller: Sendable {
     private let state = Mutex(State())
 
     private static let tick = Duration.milliseconds(100)
-    private static let calmInterval = Duration.seconds(1)
+    /// Between two questions, and for an answer.
+    private let calmInterval: Duration
 
-    /// - Parameter path: Of the resource, with its slash.
-    package init(path: String) {
+    /// - Parameters:
+    ///   - path: Of the resource, with its slash.
+    ///   - patience: Within this a member that says nothing is to be missed: it is asked about four
+    ///     times.
+    package init(path: String, patience: Duration = .seconds(4)) {
         self.path = path
+        calmInterval = max(PeerPoller.tick, min(.seconds(1), patience / 4))
     }
 
     /// What every member said last, by id.
     package var reports: [PeerID: Report] { state.withLock { $0.reports } }
 
-    /// Begins to ask: once a second, or ten times while there is a hurry.
+    /// Asks a member at the next moment, whenever it was asked last.
+    package func hurry(_ peer: PeerID) {
+        state.withLock { $0.lastAttempt[peer] = nil }
+    }
+
+    /// Begins to ask: about once a second, or ten times while there is a hurry.
     ///
     /// - Parameters:
     ///   - addresses: Where each of the others is reached, as `host:port`. Asked at every tick.
@@ -48,13 +63,16 @@ package final class PeerPoller: Sendable {
         addresses: @escaping @Sendable () -> [PeerID: String],
         isInHurry: @escaping @Sendable () -> Bool
     ) {
-        let task = Task { [weak self, path] in
+        let task = Task { [weak self, path, calmInterval] in
             await withDiscardingTaskGroup { group in
                 while !Task.isCancelled, let self {
-                    let interval = isInHurry() ? PeerPoller.tick : PeerPoller.calmInterval
+                    let interval = isInHurry() ? PeerPoller.tick : calmInterval
                     for (peer, address) in self.due(addresses(), interval) {
                         group.addTask {
-                            self.ended(peer, await PeerRequest(path).get(from: address))
+                            var request = PeerRequest(path)
+                            request.timeout = calmInterval
+                            let asked = WallClock.now
+                            self.ended(peer, await request.ask(address), asked: asked)
                         }
                     }
                     do {
@@ -97,15 +115,18 @@ package final class PeerPoller: Sendable {
         }
     }
 
-    private func ended(_ peer: PeerID, _ body: [UInt8]?) {
+    private func ended(_ peer: PeerID, _ answer: PeerAnswer, asked: Duration) {
         let now = ContinuousClock.now
         state.withLock { state in
             state.underWay.remove(peer)
             var report = state.reports[peer] ?? Report()
-            report.isReachable = body != nil
-            if let body {
+            report.isReachable = answer.body != nil
+            report.isRefused = answer == .refused
+            if let body = answer.body {
                 report.body = body
                 report.receivedAt = now
+                report.askedAtWallClock = asked
+                report.receivedAtWallClock = WallClock.now
             }
             state.reports[peer] = report
         }

@@ -26,9 +26,17 @@ package struct PeerRequest: Sendable {
     /// - Returns: The body of a 200, or nil for every other answer and for none: that a member
     ///   does not answer is what its asker wants to know.
     package func get(from address: String) async -> [UInt8]? {
-        guard let (host, port) = PeerRequest.split(address) else { return nil }
+        await ask(address).body
+    }
+
+    /// Asks once.
+    ///
+    /// - Parameter address: `host:port`, an IPv6 address in brackets.
+    /// - Returns: What came, or how it did not.
+    package func ask(_ address: String) async -> PeerAnswer {
+        guard let (host, port) = PeerRequest.split(address) else { return .useless }
         let loop = MultiThreadedEventLoopGroup.singleton.next()
-        let answer = loop.makePromise(of: [UInt8]?.self)
+        let answer = loop.makePromise(of: PeerAnswer.self)
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(PeerRequest.connectTimeout)
             .channelInitializer { channel in
@@ -38,12 +46,26 @@ package struct PeerRequest: Sendable {
                         PeerResponseHandler(self, host: address, answer: answer))
                 }
             }
-        bootstrap.connect(host: host, port: port).whenFailure { _ in answer.succeed(nil) }
-        loop.scheduleTask(in: .nanoseconds(timeout.nanoseconds)) { answer.succeed(nil) }
+        bootstrap.connect(host: host, port: port).whenFailure { error in
+            answer.succeed(PeerRequest.isRefusal(error) ? .refused : .silence)
+        }
+        loop.scheduleTask(in: .nanoseconds(timeout.nanoseconds)) { answer.succeed(.silence) }
         do {
             return try await answer.futureResult.get()
         } catch {
-            return nil
+            return .silence
+        }
+    }
+
+    private static func isRefusal(_ error: any Error) -> Bool {
+        switch error {
+        case let error as NIOConnectionError:
+            !error.connectionErrors.isEmpty
+                && error.connectionErrors.allSatisfy { isRefusal($0.error) }
+        case let error as IOError:
+            error.errnoCode == ECONNREFUSED
+        default:
+            false
         }
     }
 
@@ -74,6 +96,21 @@ package struct PeerRequest: Sendable {
     }
 }
 
+/// What came of a question to another member.
+package enum PeerAnswer: Equatable, Sendable {
+    /// The body of a 200.
+    case body([UInt8])
+    /// Something else, or nothing that could be asked.
+    case useless
+    /// Nobody listens at the address, or whoever did has closed the connection.
+    case refused
+    case silence
+
+    package var body: [UInt8]? {
+        if case .body(let bytes) = self { bytes } else { nil }
+    }
+}
+
 /// Sends the request when connected, gathers the answer, closes.
 private final class PeerResponseHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
@@ -81,11 +118,11 @@ private final class PeerResponseHandler: ChannelInboundHandler {
 
     private let request: PeerRequest
     private let host: String
-    private let answer: EventLoopPromise<[UInt8]?>
+    private let answer: EventLoopPromise<PeerAnswer>
     private var body: [UInt8] = []
     private var isGood = false
 
-    init(_ request: PeerRequest, host: String, answer: EventLoopPromise<[UInt8]?>) {
+    init(_ request: PeerRequest, host: String, answer: EventLoopPromise<PeerAnswer>) {
         self.request = request
         self.host = host
         self.answer = answer
@@ -116,22 +153,23 @@ private final class PeerResponseHandler: ChannelInboundHandler {
             isGood = head.status == .ok
         case .body(let part):
             body.append(contentsOf: part.readableBytesView)
-            if body.count > request.largestBody { finish(nil) }
+            if body.count > request.largestBody { finish(.useless) }
         case .end:
-            finish(isGood ? body : nil)
+            finish(isGood ? .body(body) : .useless)
         }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        finish(nil)
+        finish(.refused)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        finish(nil)
+        // A reset too is an end that somebody has made; what is no HTTP is not the member.
+        finish(error is IOError ? .refused : .useless)
     }
 
     /// The first end counts: a promise that is kept already ignores the others.
-    private func finish(_ result: [UInt8]?) {
+    private func finish(_ result: PeerAnswer) {
         answer.succeed(result)
     }
 }

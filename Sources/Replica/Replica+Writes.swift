@@ -144,11 +144,22 @@ extension Replica {
         {
             operation = .failure(RefusedOperation(.sessionMoved))
         }
+        if refusesGrowth, case .success(let asked) = operation, asked.grows,
+            !isAnnouncement(asked)
+        {
+            operation = .failure(RefusedOperation(.noSpace))
+        }
         _ = propose(
             RequestPreparer.Input(
                 session: request.session, cxid: request.cxid, identities: identities,
                 operation: operation),
             now)
+    }
+
+    /// Where a member is reached has to be known also while nothing may grow.
+    private func isAnnouncement(_ operation: Operation) -> Bool {
+        guard case .multi(let operations) = operation else { return false }
+        return operations.allSatisfy { $0.path?.isAtOrBelow(Self.systemRoot) ?? false }
     }
 
     /// Proposes what the leader itself wants: no session and no access control are in the way.
@@ -192,6 +203,7 @@ extension Replica {
         default:
             break
         }
+        if result.error == .noSpace { return complete(write, .noSpace, result) }
         let failing = result.results.firstIndex { $0.code == result.error } ?? 0
         if failing == 0, compiled.isFenced, result.error == .noNode {
             return complete(write, .fenceLost, result)

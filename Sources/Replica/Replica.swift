@@ -62,6 +62,8 @@ package final class Replica {
     var touched: [SessionID: Int32] = [:]
     var sinceSnapshot = 0
     var snapshotDue: Int
+    /// Data must not grow, for want of room: of a leader, whoever asks.
+    package var refusesGrowth = false
     var isStopping = false
     private var isSettling = false
     package internal(set) var counters = Counters()

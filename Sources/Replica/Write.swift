@@ -71,6 +71,30 @@ package enum Write: Equatable, Sendable {
     case barrier
 }
 
+extension Write {
+    /// Whether it needs room for more than its own record: on a full disk it is refused, and what
+    /// makes room is not.
+    package var grows: Bool {
+        switch self {
+        case .put, .create, .setACL, .createSession: true
+        case .delete, .closeSession, .barrier: false
+        case .transaction(let steps): steps.contains { $0.operation.grows }
+        }
+    }
+}
+
+extension Operation {
+    package var grows: Bool {
+        switch self {
+        case .create, .setData, .setACL: true
+        // A session is small, and nodes need their own to forward deletes; those of clients are
+        // refused where they ask.
+        case .delete, .check, .createSession, .closeSession, .deleteContainer: false
+        case .multi(let operations): operations.contains(where: \.grows)
+        }
+    }
+}
+
 /// One operation of a transaction, with the condition it may carry.
 package struct TransactionStep: Equatable, Sendable {
     package var operation: Operation
@@ -168,6 +192,8 @@ package enum WriteOutcome: Sendable {
         case fenceLost
         /// The guard that it needs exists only under an Aviary leader.
         case needsAviaryLeader
+        /// A disk has no room for it: here, at the leader, or at too many voters.
+        case noSpace
     }
 
     package enum Unavailability: Sendable {

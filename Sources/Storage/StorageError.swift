@@ -138,4 +138,9 @@ extension StorageError {
     var isNotFound: Bool {
         if case .disk(let error) = self { error.reason == .notFound } else { false }
     }
+
+    /// The disk is full; with more room the same may succeed.
+    package var isLackOfSpace: Bool {
+        if case .disk(let error) = self { error.reason == .noSpace } else { false }
+    }
 }

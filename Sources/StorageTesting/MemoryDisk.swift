@@ -18,6 +18,12 @@ package final class MemoryDisk: Disk {
         set { state.withLock { $0.failsNextSync = newValue } }
     }
 
+    /// What a failing sync fails of.
+    package var syncFailure: DiskError.Reason {
+        get { state.withLock { $0.syncFailure } }
+        set { state.withLock { $0.syncFailure = newValue } }
+    }
+
     /// How many bytes may still be written before the disk is full; nil for no end.
     package var freeBytes: Int? {
         get { state.withLock { $0.freeBytes } }
@@ -123,6 +129,10 @@ package final class MemoryDisk: Disk {
         try with { volume throws(StorageError) in try volume.modificationTime(of: path) }
     }
 
+    package func freeBytes(in directory: String) throws(StorageError) -> Int {
+        try with { volume throws(StorageError) in try volume.free(in: directory) }
+    }
+
     fileprivate func unlock(_ path: String, start: Int) {
         state.withLock { $0.unlock(path, start: start) }
     }
@@ -172,7 +182,13 @@ private final class MemoryFile: DiskFile {
 
     func resize(to size: Int) throws(StorageError) {
         try change(.resize) { volume throws(StorageError) in
-            volume.files[inode].resize(to: size)
+            volume.resize(to: size, inode: inode)
+        }
+    }
+
+    func allocate(to size: Int) throws(StorageError) {
+        try change(.resize) { volume throws(StorageError) in
+            try volume.allocate(to: size, inode: inode, path: path)
         }
     }
 

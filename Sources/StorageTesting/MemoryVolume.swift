@@ -18,6 +18,10 @@ struct MemoryVolume: Sendable {
     var changesUntilPowerLoss: Int?
     var freeBytes: Int?
     var failsNextSync = false
+    /// What the failure is.
+    var syncFailure = DiskError.Reason.inputOutput
+    /// Bytes that were allocated to a file, by inode: they are free again when it is cut.
+    private var allocated: [Int: Int] = [:]
     var time: Duration = .zero
 
     /// A change of names takes place whole or not at all, as in a file system with a journal.
@@ -117,10 +121,33 @@ struct MemoryVolume: Sendable {
         if room < bytes.count { throw .disk(DiskError(.noSpace, .write, path)) }
     }
 
+    func free(in directory: String) throws(StorageError) -> Int {
+        try checkPower(.examine, directory)
+        return freeBytes ?? .max / 4
+    }
+
+    mutating func allocate(to size: Int, inode: Int, path: String) throws(StorageError) {
+        let growth = size - files[inode].size
+        guard growth > 0 else { return }
+        if growth > freeBytes ?? .max { throw .disk(DiskError(.noSpace, .resize, path)) }
+        freeBytes? -= growth
+        allocated[inode, default: 0] += growth
+        files[inode].resize(to: size)
+    }
+
+    mutating func resize(to size: Int, inode: Int) {
+        let released = min(max(0, files[inode].size - size), allocated[inode] ?? 0)
+        if released > 0 {
+            freeBytes? += released
+            allocated[inode, default: 0] -= released
+        }
+        files[inode].resize(to: size)
+    }
+
     mutating func sync(inode: Int, path: String) throws(StorageError) {
         if takeFailure() {
             files[inode].forgetUnsynced()
-            throw .disk(DiskError(.inputOutput, .sync, path))
+            throw .disk(DiskError(syncFailure, .sync, path))
         }
         files[inode].sync()
     }

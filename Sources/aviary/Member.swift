@@ -18,7 +18,7 @@ struct Member {
     /// - Parameters:
     ///   - configuration: What the operator wants.
     ///   - logger: For everything worth telling.
-    ///   - onRestart: Called when a person's order wants the member stopped and started again.
+    ///   - onRestart: Called when the member wants to be stopped and started again.
     /// - Returns: The running node.
     /// - Throws: `NodeError` or `HTTPServerError`, each one clear line.
     static func start(

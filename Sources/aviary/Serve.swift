@@ -22,7 +22,8 @@ struct Serve: AsyncParsableCommand {
     /// What ends a member's life.
     private enum Ending {
         case stop
-        /// A person's order: the same process starts it again, and the start obeys.
+        /// The same process starts it again: a person has ordered something that a start does, or
+        /// there is room again on a disk that was full.
         case restart
     }
 
@@ -43,7 +44,7 @@ struct Serve: AsyncParsableCommand {
             for await ending in endings {
                 await member.stop()
                 if ending == .stop { break }
-                logger.info("starting anew, as ordered")
+                logger.info("starting anew")
                 member = try await Member.start(
                     configuration, logger: logger, onRestart: { told.yield(.restart) })
             }

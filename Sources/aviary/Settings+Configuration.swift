@@ -23,6 +23,7 @@ extension NodeSettings {
             dataDirectory: configuration.dataDirectory,
             logDirectory: configuration.dataLogDirectory)
         directory.preallocationBytes = configuration.log.preallocationBytes
+        directory.reserveBytes = configuration.log.reserveBytes
         var retention = RetentionPolicy()
         retention.snapshots = configuration.snapshots.retained
         retention.historyTime = configuration.history.retentionTime
@@ -56,6 +57,7 @@ extension NodeSettings {
             bootstraps: false)
         waitLimit = configuration.http.maximumWaits
         clusterName = configuration.clusterID
+        slowSync = configuration.log.slowSync
         if configuration.recovery.isStrict {
             recovery = .strict
             return

@@ -70,22 +70,60 @@ import Zab
 
     @Test(
         arguments: [
-            (.seconds(1), true, "follower"), (.seconds(1), false, "down"),
+            (.seconds(1), true, "follower"), (.seconds(1), false, "follower"),
             (.seconds(60), true, "down"),
         ] as [(Duration, Bool, String)])
     func `a member is what it says as long as it says so`(
         age: Duration, isReachable: Bool, role: String
     ) {
         var member = ClusterMember(id: 2, isVoter: true)
-        member.take(report(Self.told, age: age, isReachable: isReachable), now: .now)
+        member.take(
+            report(Self.told, age: age, isReachable: isReachable), now: .now,
+            longestSilence: .seconds(4))
         #expect(member.role == role)
         #expect((member.lastContactMs ?? 0) >= age.milliseconds)
         #expect(member.version == "1")
     }
 
+    @Test(arguments: PeerFailure.allCases)
+    func `a member that has failed is down, whatever it said last`(failure: PeerFailure) {
+        var member = ClusterMember(id: 2, isVoter: true)
+        member.take(
+            report(Self.told, age: .zero, isReachable: true), now: .now, longestSilence: .seconds(4)
+        )
+        let now = ContinuousClock.now
+        member.take(PeerHealth(failure: failure, heardAt: now - .seconds(3)), now: now)
+        #expect(member.role == "down")
+        #expect(!member.takesPart)
+        #expect(member.lastContactMs == 3_000)
+        #expect(member.version == "1")
+    }
+
+    @Test func `a report tells of third members, the disk and the clock, or of nothing`() throws {
+        let body = """
+            {"id":2,"role":"follower","phase":"broadcast","zxid":"0000000300000007",\
+            "synchronized":true,"version":"1","alarms":["no-space"],"time":1700000000123,\
+            "disk":{"totalBytes":100,"freeBytes":7},"peers":[{"id":1,"up":true,"failure":null,\
+            "lastContactMs":12,"hears":[{"id":2,"lastContactMs":5},{"id":3}]},{"id":3,"up":false,"failure":"cut"},{"up":true},7]}
+            """
+        let told = try #require(PeerReport(Array(body.utf8), of: 2))
+        #expect(told.alarms == ["no-space"])
+        #expect(told.time == .milliseconds(1_700_000_000_123))
+        #expect(told.disk == DiskSpace(totalBytes: 100, freeBytes: 7))
+        #expect(
+            told.peers == [
+                1: .init(isUp: true, lastContact: .milliseconds(12), hears: [2: .milliseconds(5)]),
+                3: .init(isUp: false, failure: "cut"),
+            ])
+        let older = try #require(PeerReport(Array(Self.told.utf8), of: 2))
+        #expect(older.peers.isEmpty && older.time == nil && older.disk == nil)
+    }
+
     @Test func `another server at the member's address is not the member`() {
         var member = ClusterMember(id: 3, isVoter: true)
-        member.take(report(Self.told, age: .zero, isReachable: true), now: .now)
+        member.take(
+            report(Self.told, age: .zero, isReachable: true), now: .now,
+            longestSilence: .seconds(4))
         #expect(member.role == "down")
         #expect(member.lastContactMs == nil)
     }

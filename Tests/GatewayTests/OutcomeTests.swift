@@ -27,6 +27,7 @@ import Zab
         (.refused(.init(reason: .contended)), 409, "contended"),
         (.refused(.init(reason: .sessionExpired)), 410, "session-expired"),
         (.refused(.init(reason: .needsAviaryLeader)), 501, "needs-aviary-leader"),
+        (.refused(.init(reason: .noSpace)), 507, "no-space"),
     ]
 
     @Test(arguments: 0..<definite.count)

@@ -94,6 +94,8 @@ final class ScriptedNode: GatewayNode {
 
     func touch(_ session: SessionID) {}
 
+    func note(full: Set<PeerID>) {}
+
     func end(of session: SessionID) -> SessionEnd? { nil }
 
     func keepAlive(_ session: SessionID, complete: @escaping @Sendable (Bool?) -> Void) {

@@ -1,5 +1,7 @@
 import HTTPServer
 import Jute
+import NIOCore
+import NIOPosix
 import PeerHTTP
 import Testing
 
@@ -45,7 +47,23 @@ import Testing
         let gone = try await report(poller, 2) { !$0.isReachable }
         #expect(gone.body == Array("hello".utf8))
         #expect(gone.receivedAt != nil)
+        #expect(gone.isRefused)
+        let (asked, received) = try #require(
+            good.askedAtWallClock.flatMap { asked in good.receivedAtWallClock.map { (asked, $0) } })
+        #expect(asked <= received)
         await poller.stop()
+    }
+
+    @Test func `whoever takes connections and says nothing is silent, not gone`() async throws {
+        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(listener.localAddress?.port)
+        var request = PeerRequest("/v1/node")
+        request.timeout = .milliseconds(200)
+        #expect(await request.ask("127.0.0.1:\(port)") == .silence)
+        try await listener.close()
+        #expect(await request.ask("127.0.0.1:\(port)") == .refused)
+        #expect(await request.ask("nonsense") == .useless)
     }
 
     @Test func `an answer other than 200 is none`() async throws {

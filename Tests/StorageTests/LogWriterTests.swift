@@ -58,6 +58,18 @@ import Testing
         #expect(try member.recover().zxids == zxids(1, 1...500))
     }
 
+    @Test(arguments: [true, false])
+    func `a sync that takes longer than it may is remembered and counted`(isSlow: Bool) throws {
+        let member = Member()
+        let found = try member.recover()
+        let writer = LogWriter(found.log(), slowSync: isSlow ? .zero : .seconds(600)) { _ in }
+        #expect(!writer.isSlow)
+        writer.append([LogRecord(zxid(1, 1))], tenure: 1)
+        writer.stop()
+        #expect(writer.isSlow == isSlow)
+        #expect((writer.counters.slowSyncs > 0) == isSlow)
+    }
+
     @Test func `everything queued meanwhile is one batch, each tenure its own`() async throws {
         let member = Member()
         let (writer, reports, _) = try LogWriterTests.writer(member)

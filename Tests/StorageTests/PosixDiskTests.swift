@@ -34,6 +34,31 @@ import Testing
         }
     }
 
+    @Test func `an allocated file takes its room at once, and gives it back when it is cut`() throws
+    {
+        try PosixDiskTests.inFolder { folder in
+            let disk = PosixDisk()
+            try disk.makeDirectory(folder)
+            let file = try disk.open(folder + "/file", .create)
+            func blocks() throws -> Int {
+                var status = stat()
+                try #require(stat(folder + "/file", &status) == 0)
+                return Int(status.st_blocks)
+            }
+            try file.resize(to: 1 << 20)
+            #expect(try blocks() == 0)
+            try file.allocate(to: 1 << 20)
+            #expect(try blocks() >= 2048)
+            #expect(try file.size() == 1 << 20)
+            #expect(try file.read(3, at: 77) == [0, 0, 0])
+            try file.allocate(to: 10)
+            #expect(try file.size() == 1 << 20)
+            try file.resize(to: 0)
+            #expect(try blocks() == 0)
+            #expect(try disk.freeBytes(in: folder) > 0)
+        }
+    }
+
     @Test func `errors name the operation, the path and the reason`() throws {
         try PosixDiskTests.inFolder { folder in
             let disk = PosixDisk()

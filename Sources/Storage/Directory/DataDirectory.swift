@@ -12,6 +12,8 @@ package final class DataDirectory: Sendable {
         package var logDirectory: String?
         /// `preAllocSize`, but in bytes: by how much a log file is extended when it fills up.
         package var preallocationBytes = 64 << 20
+        /// What is held back on a disk for the time when it is full; 0 for nothing.
+        package var reserveBytes = 0
 
         package init(dataDirectory: String, logDirectory: String? = nil) {
             self.dataDirectory = dataDirectory
@@ -31,6 +33,9 @@ package final class DataDirectory: Sendable {
     /// Whether it began empty, and has not received a history to rely on since.
     package let isUnproven: Bool
     package let snapshots: SnapshotStore
+
+    /// Nil where nothing is held back.
+    package let room: DiskRoom?
 
     let disk: any Disk
     let isReadOnly: Bool
@@ -60,7 +65,6 @@ package final class DataDirectory: Sendable {
         _ configuration: Configuration, on disk: any Disk, readOnly: Bool = false
     ) throws(StorageError) {
         let logDirectory = configuration.logDirectory ?? configuration.dataDirectory
-        self.disk = disk
         isReadOnly = readOnly
         preallocationBytes = configuration.preallocationBytes
         snapshotPath = configuration.dataDirectory + "/" + FileNames.version
@@ -76,6 +80,23 @@ package final class DataDirectory: Sendable {
             }
         }
         self.locks = Mutex(locks)
+        if readOnly || configuration.reserveBytes == 0 {
+            room = nil
+            self.disk = disk
+        } else {
+            var reserves: [DiskReserve] = []
+            for folder in folders {
+                let reserve = try DiskReserve(
+                    bytes: configuration.reserveBytes, in: folder, on: disk)
+                try reserve.fill()
+                reserves.append(reserve)
+            }
+            let room = DiskRoom(reserves, on: disk)
+            try room.look()
+            self.room = room
+            self.disk = ReservedDisk(disk, reserves)
+        }
+        let disk = self.disk
         try DataDirectory.checkLayout(logs: logPath, snapshots: snapshotPath, on: disk)
         if !readOnly {
             try DataDirectory.finishInstall(snapshotPath, logPath, on: disk)

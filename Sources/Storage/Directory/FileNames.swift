@@ -15,6 +15,7 @@ package enum FileNames {
     package static let currentEpoch = "currentEpoch"
     package static let epochCopies = ["aviary.epochs.1", "aviary.epochs.2"]
     package static let rebuild = "aviary.rebuild"
+    package static let reserve = "aviary.reserve"
     package static let adoption = "aviary.adoption"
     package static let cluster = "aviary.cluster"
     package static let initialize = "initialize"

@@ -38,6 +38,9 @@ package protocol Disk: AnyObject, Sendable {
 
     /// When a file was last written, as time since 1970.
     func modificationTime(of path: String) throws(StorageError) -> Duration
+
+    /// What this process may still write to the disk of a directory.
+    func freeBytes(in directory: String) throws(StorageError) -> Int
 }
 
 /// What a file is opened for.
@@ -71,6 +74,10 @@ package protocol DiskFile: AnyObject, Sendable {
 
     /// Cuts the file, or extends it by zeros that take no room on the disk.
     func resize(to size: Int) throws(StorageError)
+
+    /// Extends the file by zeros that do take room: nothing else can have it until the file is
+    /// cut. A file that is long enough already is left as it is.
+    func allocate(to size: Int) throws(StorageError)
 
     /// Makes everything written so far durable (`fdatasync`).
     ///

@@ -108,6 +108,12 @@ package final class PosixDisk: Disk {
         return .seconds(status.st_mtim.tv_sec) + .nanoseconds(status.st_mtim.tv_nsec)
     }
 
+    package func freeBytes(in directory: String) throws(StorageError) -> Int {
+        var figures = statvfs()
+        if statvfs(directory, &figures) != 0 { throw lastError(.examine, directory) }
+        return Int(clamping: UInt64(figures.f_bavail) * UInt64(figures.f_frsize))
+    }
+
     private func isDirectory(_ path: String) throws(StorageError) -> Bool {
         var status = stat()
         if stat(path, &status) != 0 {
@@ -192,6 +198,17 @@ private final class PosixFile: DiskFile {
         try checkTrust(.resize)
         while ftruncate(descriptor, off_t(size)) != 0 {
             if errno != EINTR { throw lastError(.resize, path) }
+        }
+    }
+
+    func allocate(to size: Int) throws(StorageError) {
+        try checkTrust(.resize)
+        // Unlike others, this function returns its error.
+        while true {
+            let error = posix_fallocate(descriptor, 0, off_t(size))
+            if error == 0 { return }
+            errno = error
+            if error != EINTR { throw lastError(.resize, path) }
         }
     }
 

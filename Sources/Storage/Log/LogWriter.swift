@@ -21,6 +21,8 @@ package struct LogCounters: Equatable, Sendable {
     package var syncs = 0
     package var watermarkFlushes = 0
     package var longestSync: Duration = .zero
+    /// Batches, and syncs of the sidecar, that took longer than is a warning.
+    package var slowSyncs = 0
 
     package init() {}
 }
@@ -47,6 +49,12 @@ package final class LogWriter: Sendable {
         var failure: StorageError?
     }
 
+    private struct Writing {
+        /// Of what is being written and synced.
+        var beganAt: ContinuousClock.Instant?
+        var lastSlowAt: ContinuousClock.Instant?
+    }
+
     private let mailbox = Mutex(Mailbox())
     /// Held by the log thread only, and so never waited for.
     private let log: Mutex<TransactionLog>
@@ -54,11 +62,15 @@ package final class LogWriter: Sendable {
     private let committed = Atomic(Int64.min)
     private let parker = Parker()
     private let thread = Mutex<PosixThread?>(nil)
+    private let slowSync: Duration
+    private let writing = Mutex(Writing())
     private let onCompletion: @Sendable (LogCompletion) -> Void
 
     /// A batch takes what is queued up to about this much, so that a late acknowledgement does
     /// not hold up an early one.
     private static let batchBytes = 4 << 20
+    /// How long a slow sync is remembered.
+    private static let slownessMemory = Duration.seconds(30)
     /// How long the log has to be idle before the sidecar is synced.
     private static let idleMilliseconds = 20
     /// How many batches a log that is never idle writes between two syncs of its sidecar.
@@ -66,12 +78,14 @@ package final class LogWriter: Sendable {
 
     /// - Parameters:
     ///   - log: Belongs to the log thread from now on.
+    ///   - slowSync: A sync that takes longer counts as slow.
     ///   - onCompletion: Called on the log thread, once for each batch.
     package init(
-        _ log: consuming TransactionLog,
+        _ log: consuming TransactionLog, slowSync: Duration = .seconds(1),
         onCompletion: @escaping @Sendable (LogCompletion) -> Void
     ) {
         self.log = Mutex(log)
+        self.slowSync = slowSync
         self.onCompletion = onCompletion
         let started = PosixThread { [self] in run() }
         thread.withLock { $0 = started }
@@ -132,6 +146,17 @@ package final class LogWriter: Sendable {
         mailbox.withLock { $0.isStopping = true }
         parker.unpark()
         thread?.join()
+    }
+
+    /// Why it takes nothing any more.
+    package var failure: StorageError? { mailbox.withLock { $0.failure } }
+
+    /// Whether a sync takes longer than it may, now or a moment ago.
+    package var isSlow: Bool {
+        let times = writing.withLock { $0 }
+        let now = ContinuousClock.now
+        if let beganAt = times.beganAt, now - beganAt > slowSync { return true }
+        return times.lastSlowAt.map { now - $0 < LogWriter.slownessMemory } ?? false
     }
 
     package var counters: LogCounters { measured.withLock { $0 } }
@@ -215,6 +240,7 @@ package final class LogWriter: Sendable {
     private func write(_ records: [LogRecord], tenure: Tenure, bytes: Int) {
         let clock = ContinuousClock()
         var syncTime = Duration.zero
+        beginWriting()
         let result = log.withLock { log in
             noteCommitted(&log)
             do throws(StorageError) {
@@ -227,6 +253,7 @@ package final class LogWriter: Sendable {
                 return .failure(error)
             }
         }
+        endWriting()
         switch result {
         case .success(let zxid):
             measured.withLock { counters in
@@ -243,6 +270,8 @@ package final class LogWriter: Sendable {
     }
 
     private func flushWatermark() {
+        beginWriting()
+        defer { endWriting() }
         let failure = log.withLock { log -> StorageError? in
             noteCommitted(&log)
             do throws(StorageError) {
@@ -254,6 +283,22 @@ package final class LogWriter: Sendable {
         }
         measured.withLock { $0.watermarkFlushes += 1 }
         if let failure { fail(failure) }
+    }
+
+    private func beginWriting() {
+        let now = ContinuousClock.now
+        writing.withLock { $0.beganAt = now }
+    }
+
+    private func endWriting() {
+        let now = ContinuousClock.now
+        let isSlow = writing.withLock { writing in
+            defer { writing.beganAt = nil }
+            guard let beganAt = writing.beganAt, now - beganAt > slowSync else { return false }
+            writing.lastSlowAt = now
+            return true
+        }
+        if isSlow { measured.withLock { $0.slowSyncs += 1 } }
     }
 
     private func noteCommitted(_ log: inout TransactionLog) {
