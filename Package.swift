@@ -159,8 +159,8 @@ let package = Package(
         .testTarget(
             name: "NodeTests",
             dependencies: [
-                "Jute", "Zab", "ZnodeTree", "Replica", "Storage", "PeerTransport", "Node", nioCore,
-                nioPosix, logging,
+                "Jute", "Zab", "ZnodeTree", "Replica", "Storage", "StorageTesting",
+                "PeerTransport", "Node", nioCore, nioPosix, logging,
             ],
             swiftSettings: strict),
         .testTarget(
