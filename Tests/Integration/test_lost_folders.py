@@ -122,7 +122,7 @@ def test_epochs_of_an_earlier_time(make_ensemble):
     victim = ensemble[1]
     victim.stop()
     older = {name: (victim.data / "version-2" / name).read_bytes() for name in EPOCHS}
-    victim.start()
+    victim.start().wait_ready()
     for _ in range(2):
         new_epoch(ensemble)
     write(ensemble, "/later")
