@@ -61,6 +61,14 @@ let package = Package(
             swiftSettings: strict),
         // A disk in memory that crashes, tears and rots on demand.
         .target(name: "StorageTesting", dependencies: ["Storage"], swiftSettings: strict),
+        // Looks into data directories, checks them, and takes states of the past out of them.
+        .target(
+            name: "DataTools", dependencies: ["Jute", "ZnodeTree", "Storage"],
+            swiftSettings: strict),
+        // Snapshots by their digests, and copies of them in another folder.
+        .target(
+            name: "Backup", dependencies: ["Jute", "Storage", crypto, logging],
+            swiftSettings: strict),
         // libmicrohttpd, from Debian's libmicrohttpd-dev.
         .systemLibrary(
             name: "CMicroHTTPD", path: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
@@ -96,7 +104,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Jute", "Zab", "ZnodeTree", "Replica", "Waits", "Storage", "History", "Node",
-                "PeerHTTP", "HTTPServer", crypto,
+                "PeerHTTP", "Backup", "DataTools", "HTTPServer", crypto, logging,
             ],
             swiftSettings: strict),
         // zoo.cfg, environment and flags as one validated value.
@@ -104,12 +112,13 @@ let package = Package(
         // An ensemble of child processes on loopback, for trying it out.
         .target(name: "LocalEnsemble", dependencies: ["Configuration"], swiftSettings: strict),
 
-        // serve, local.
+        // serve, local, data.
         .executableTarget(
             name: "aviary",
             dependencies: [
                 "Jute", "Zab", "Replica", "Storage", "PeerTransport", "Node", "HTTPServer",
-                "Gateway", "Configuration", "LocalEnsemble", arguments, logging,
+                "Gateway", "Configuration", "LocalEnsemble", "DataTools", "Backup", arguments,
+                logging,
             ],
             swiftSettings: strict),
 
@@ -136,6 +145,16 @@ let package = Package(
             dependencies: ["Checksum", "Jute", "Storage", "StorageTesting"],
             swiftSettings: strict),
         .testTarget(
+            name: "BackupTests",
+            dependencies: ["Backup", "Jute", "Storage", "StorageTesting", crypto, logging],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DataToolsTests",
+            dependencies: [
+                "Checksum", "DataTools", "Jute", "Storage", "StorageTesting", "ZnodeTree",
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "HistoryTests",
             dependencies: [
                 "History", "Jute", "Simulation", "Storage", "StorageTesting", "ZnodeTree", logging,
@@ -147,7 +166,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "History", "HTTPServer", "Jute", "Node", "PeerHTTP", "Replica",
+                "Backup", "Gateway", "History", "HTTPServer", "Jute", "Node", "PeerHTTP", "Replica",
                 "Storage", "StorageTesting", "Waits", "Zab", "ZnodeTree", logging,
             ],
             swiftSettings: strict),

@@ -23,6 +23,7 @@ package struct Configuration: Equatable, Sendable {
     package var log = Log()
     package var history = History()
     package var recovery = Recovery()
+    package var backup = Backup()
 
     /// TTL znodes (`extendedTypesEnabled`). On by default, unlike in the original.
     package var extendedTypesEnabled = true
@@ -90,6 +91,8 @@ extension Configuration {
         package var maximumWaits = 8000
         /// Open connections.
         package var maximumConnections = 10_000
+        /// The longest snapshot that may be uploaded to be restored (`http.restore.max`).
+        package var maximumRestoreBytes = 4 << 30
 
         package init() {}
 
@@ -160,6 +163,18 @@ extension Configuration {
     package struct History: Equatable, Sendable {
         package var retentionTime = Duration.seconds(7 * 86_400)
         package var retentionBytes = 4 << 30
+
+        package init() {}
+    }
+
+    /// Copies of snapshots in another folder.
+    package struct Backup: Equatable, Sendable {
+        /// Where they go (`backup.directory`); nil for none.
+        package var directory: String?
+        /// How often one is taken (`backup.interval`).
+        package var interval = Duration.seconds(3_600)
+        /// How many are kept (`backup.keep`).
+        package var keep = 24
 
         package init() {}
     }

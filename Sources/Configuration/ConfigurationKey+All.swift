@@ -1,7 +1,7 @@
 extension ConfigurationKey {
     /// Every key with a name of its own, in the order in which help shows them.
     package static let all: [ConfigurationKey] =
-        identity + timing + storage + http + history + limits
+        identity + timing + storage + http + history + backup + limits
         + unsupported
 
     private static let identity: [ConfigurationKey] = [
@@ -112,6 +112,9 @@ extension ConfigurationKey {
             "http.waits.max", .number(atLeast: 1), \.configuration.http.maximumWaits,
             default: "8000", "requests held at once"),
         .init(
+            "http.restore.max", .bytes, \.configuration.http.maximumRestoreBytes,
+            default: "4GiB", "largest snapshot that POST /v1/restore takes"),
+        .init(
             "http.connections.max", .number(atLeast: 1), \.configuration.http.maximumConnections,
             default: "10000", "open connections"),
     ]
@@ -140,6 +143,18 @@ extension ConfigurationKey {
         .init(
             "recovery.scrub", .duration, \.configuration.recovery.scrubInterval, default: "10m",
             "between two checks of the whole state in memory"),
+    ]
+
+    private static let backup: [ConfigurationKey] = [
+        .init(
+            "backup.directory", .path, \.configuration.backup.directory,
+            "folder of scheduled backups, this member's alone; none without it"),
+        .init(
+            "backup.interval", .interval, \.configuration.backup.interval, default: "1h",
+            "time between scheduled backups"),
+        .init(
+            "backup.keep", .number(atLeast: 1), \.configuration.backup.keep, default: "24",
+            "scheduled backups that are kept"),
     ]
 
     private static let limits: [ConfigurationKey] = [
@@ -193,6 +208,15 @@ extension ValueFormat where Value == Int? {
 
     fileprivate static var bindAttempts: Self {
         ValueFormat<Int>.number(atLeast: 0).map { $0 == 0 ? nil : $0 }
+    }
+}
+
+extension ValueFormat where Value == Duration {
+    /// Nothing that happens again and again happens without a pause.
+    fileprivate static var interval: Self {
+        ValueFormat(allowed: "a duration of at least 1s, such as 30m, 6h or 1d") { text in
+            duration.read(text).flatMap { $0 >= .seconds(1) ? $0 : nil }
+        }
     }
 }
 

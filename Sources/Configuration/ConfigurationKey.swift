@@ -30,7 +30,7 @@ package struct ConfigurationKey: Sendable {
     static let environmentPrefix = "AVIARY_"
 
     /// Prefixes that the original ignores: whatever stands below them is ours, or a mistake.
-    static let ownPrefixes = ["http.", "history.", "recovery.", "cluster."]
+    static let ownPrefixes = ["http.", "history.", "recovery.", "backup.", "cluster."]
 
     /// Lower-case words of a key: parted by dots, and where a capital follows a small letter.
     private static func words(of name: String) -> [String] {

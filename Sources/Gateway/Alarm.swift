@@ -1,3 +1,4 @@
+import Backup
 import Node
 import Replica
 import Zab
@@ -7,6 +8,10 @@ enum Alarm: String, Sendable {
     /// A transaction led elsewhere than the leader, or the log, had said.
     case digestMismatch = "digest-mismatch"
     case diskLow = "disk-low"
+    /// The last scheduled backup failed.
+    case backupFailed = "backup-failed"
+    /// Reads and writes are refused until the state is that of a snapshot.
+    case restoring
     /// It takes no part until a person has decided.
     case held
     /// A server of the configuration has another ensemble's data.
@@ -16,9 +21,12 @@ enum Alarm: String, Sendable {
     case digestDiffers = "digest-differs"
 
     static func current(
-        _ status: NodeStatus, _ disk: DiskSpace?, _ digests: DigestVerdict
+        _ status: NodeStatus, _ disk: DiskSpace?, _ digests: DigestVerdict,
+        _ backups: BackupSchedule?, isRestoring: Bool
     ) -> [Alarm] {
         var alarms: [Alarm] = []
+        if isRestoring { alarms.append(.restoring) }
+        if backups?.status.isFailing == true { alarms.append(.backupFailed) }
         if status.counters.unrepairedMismatches > 0 { alarms.append(.digestMismatch) }
         if status.protocolStatus.hold != nil { alarms.append(.held) }
         if !status.strangers.isEmpty { alarms.append(.stranger) }

@@ -73,6 +73,35 @@ struct ChildrenRequest: Sendable {
         ZnodeState(parent, in: tree).write(to: &json)
     }
 
+    /// Writes the members of the answer of an earlier state.
+    ///
+    /// - Parameters:
+    ///   - names: Of the children that there were.
+    ///   - path: Of the parent.
+    ///   - state: Of the parent at that moment.
+    ///   - zxid: The moment.
+    ///   - json: Within an object.
+    func write(
+        _ names: ChildrenNames, of path: ZnodePath, _ state: ZnodeState, zxid: Zxid,
+        to json: inout JSONWriter
+    ) {
+        let page = names.page(after: cursor?.name, limit: limit)
+        json.key("path")
+        json.string(utf8: path.bytes)
+        json.key("children")
+        json.array { json in
+            for name in page.names { json.string(utf8: name) }
+        }
+        json.key("next")
+        if page.hasMore, let last = page.names.last {
+            json.string(utf8: ChildrenCursor(zxid: zxid, name: last).text)
+        } else {
+            json.null()
+        }
+        json.key("stat")
+        state.write(to: &json)
+    }
+
     private func write(
         _ child: ZnodeID, of parent: ZnodePath, in tree: DataTree, mayRead: ([ACL]) -> Bool,
         to json: inout JSONWriter

@@ -1,6 +1,7 @@
 import History
 import Jute
 import Replica
+import Synchronization
 import ZnodeTree
 
 /// Some of the events behind a cursor.
@@ -26,10 +27,21 @@ struct EventReader: Sendable {
     let credentials: Credentials
     let gateway: Gateway
     /// How many events make a batch.
-    var limit = 500
+    var limit: Int
     /// Whether a batch may end within a transaction; otherwise it ends with the one that reaches
     /// the limit.
     var partsTransactions = false
+    private let era: RestoreEra
+
+    init(
+        filter: EventFilter, credentials: Credentials, gateway: Gateway, limit: Int = 500
+    ) {
+        self.filter = filter
+        self.limit = limit
+        self.credentials = credentials
+        self.gateway = gateway
+        era = RestoreEra(gateway.node.restoreGeneration)
+    }
 
     private static let mostTransactions = 1_000
 
@@ -58,10 +70,28 @@ struct EventReader: Sendable {
     private func outcome(_ excerpt: ChangeHistory.Excerpt, _ cursor: EventCursor) -> Outcome {
         switch excerpt {
         case .transactions(let transactions, let through):
-            .batch(batch(transactions, through, cursor))
+            outsideRestore(batch(transactions, through, cursor), cursor)
         case .onDisk: .onDisk
         case .gone(let floor): .expired(floor: floor)
         }
+    }
+
+    /// What a restore does is no event: nothing is told while it lasts, and afterwards that there
+    /// is another state to be read. Its transactions are recorded only when the gate is known to
+    /// be shut.
+    private func outsideRestore(_ batch: EventBatch, _ cursor: EventCursor) -> Outcome {
+        let generation = gateway.node.restoreGeneration
+        if generation == era.generation { return .batch(batch) }
+        return generation & 1 == 1
+            ? .batch(EventBatch(next: cursor)) : .expired(floor: gateway.node.history.last)
+    }
+
+    /// Whether no restore has begun since the client was told to read the state.
+    var isOutsideRestore: Bool { gateway.node.restoreGeneration == era.generation }
+
+    /// The client has been told to read the state anew.
+    func beginAnew() {
+        era.generation = gateway.node.restoreGeneration
     }
 
     private func batch(
@@ -102,5 +132,19 @@ struct EventReader: Sendable {
             return true
         }
         return access.allows(.read, to: credentials.identities, by: current)
+    }
+}
+
+/// The restore after which a reader has begun; see `GatewayNode.restoreGeneration`.
+private final class RestoreEra: Sendable {
+    private let value: Atomic<Int>
+
+    init(_ generation: Int) {
+        value = Atomic(generation)
+    }
+
+    var generation: Int {
+        get { value.load(ordering: .acquiring) }
+        set { value.store(newValue, ordering: .releasing) }
     }
 }

@@ -116,13 +116,15 @@ final class EventStream: Sendable {
             guard !state.isOver else { return }
             switch signal {
             case .changed(let zxid):
-                if isIdle(state) {
+                if isIdle(state), reader.isOutsideRestore {
                     state.cursor.advance(through: Zxid(rawValue: zxid.rawValue - 1))
                 }
             case .replaced, .poked:
                 break
             case .deadline(let quiet):
-                if let quiet, isIdle(state) { state.cursor.advance(through: quiet) }
+                if let quiet, isIdle(state), reader.isOutsideRestore {
+                    state.cursor.advance(through: quiet)
+                }
                 timeHasCome(&state)
             }
             pump(&state)
@@ -141,7 +143,7 @@ final class EventStream: Sendable {
                 gateway.node.waits.postpone(wait, by: EventStream.heartbeat)
             }
             // A client that does not read gets nothing on top.
-            guard isIdle(state) else { return }
+            guard isIdle(state), reader.isOutsideRestore else { return }
             if state.told != state.cursor {
                 bookmark(&state)
             } else {
@@ -243,6 +245,7 @@ final class EventStream: Sendable {
 
     /// What lies between the client's cursor and now is not to be had: it has to read the state.
     private func resetToNow(_ state: inout State) {
+        reader.beginAnew()
         state.cursor = EventCursor(gateway.node.history.last, history: gateway.historyName)
         state.told = state.cursor
         var message = ServerSentEvents()

@@ -9,6 +9,9 @@ extension Gateway {
     func readChildren(of path: ZnodePath, _ call: Call) throws(Problem) -> HTTPResponse? {
         let request = try ChildrenRequest(call.query)
         let condition = try ReadCondition(headers: call.headers)
+        if let point = try call.query.point("at") {
+            return try readChildren(of: path, at: point, request, condition, call)
+        }
         guard call.wait == nil || !request.includesAnything else {
             throw Problem(.badParameter, "include has no ETag, so nothing can be waited for.")
         }

@@ -52,7 +52,8 @@ extension Gateway {
         let published = options.configVersion > 0 ? [] : Set(announcements.keys)
         let ids = published.union(configured.map(\.id)).union([status.id])
         let ownAlarms = Alarm.current(
-            status, DiskSpace(of: options.dataDirectory), digestWatch.verdict
+            status, DiskSpace(of: options.dataDirectory), digestWatch.verdict, backups,
+            isRestoring: node.restoreGeneration & 1 == 1
         )
         .map(\.rawValue)
         let members = ids.sorted().map { id in
@@ -131,12 +132,16 @@ extension Gateway {
             await self?.completeHistory()
             return self != nil
         }
+        restoreResumption.start(pause: .seconds(1)) { [weak self] in
+            await self?.restores.resumeIfLeft()
+            return self != nil
+        }
         flagWatch.start(pause: .seconds(1)) { [weak self] in
             await self?.lookForFlags()
             return self != nil
         }
         digestComparison.start(pause: .seconds(1)) { [weak self] in
-            self?.compareDigests()
+            await self?.compareDigests()
             return self != nil
         }
         let pause = options.scrubInterval
@@ -157,6 +162,8 @@ extension Gateway {
     package func stop() async {
         await clusterWatch.stop()
         await historyCompletion.stop()
+        await restoreResumption.stop()
+        await restoreTask.stop()
         await flagWatch.stop()
         await digestComparison.stop()
         await scrubbing.stop()

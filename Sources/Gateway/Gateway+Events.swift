@@ -99,12 +99,17 @@ extension Gateway {
                 throw Problem(
                     .badParameter, "since is a cursor, a zxid, now or oldest.")
             }
-            guard cursor.history == 0 || historyName == 0 || cursor.history == historyName,
-                node.served.lineage?.has(cursor.zxid) != false
-            else { throw Problem(.cursorDiverged) }
+            guard isOfThisHistory(cursor) else { throw Problem(.cursorDiverged) }
             cursor.history = historyName
             return cursor
         }
+    }
+
+    /// A bare zxid does not tell of which history it is, and so must be of the state of now.
+    private func isOfThisHistory(_ cursor: EventCursor) -> Bool {
+        guard let lineage = node.served.lineage else { return true }
+        if cursor.history == 0 { return lineage.isCurrent(cursor.zxid) }
+        return cursor.history == historyName && lineage.has(cursor.zxid)
     }
 
     /// Names the ensemble's history in cursors; 0 while it has no name.
@@ -153,13 +158,10 @@ extension Gateway {
     ///
     /// - Throws: `cursor-expired` when there is none.
     func elsewhere(_ cursor: EventCursor, _ call: Call) throws(Problem) -> HTTPResponse {
-        guard let address = memberReachingBack(to: cursor.after) else {
+        guard let response = elsewhere(reachingBackTo: cursor.after, call) else {
             throw cursorExpired()
         }
-        var headers = headers(call, zxid: servedZxid)
-        let query = call.request.head.rawQuery.map { String(decoding: $0, as: UTF8.self) } ?? ""
-        headers.add("Location", "http://\(address)/v1/events?\(query)")
-        return HTTPResponse(status: 307, headers: headers)
+        return response
     }
 
     /// 410 with what this node has.

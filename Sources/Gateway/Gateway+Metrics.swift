@@ -1,3 +1,4 @@
+import Backup
 import HTTPServer
 import Jute
 import Node
@@ -23,6 +24,7 @@ extension Gateway {
             text.sample(labels: [("kind", "total")], disk.totalBytes)
             text.sample(labels: [("kind", "free")], disk.freeBytes)
         }
+        if let backups { text.write(backups.status) }
         text.single(
             "aviary_uptime_seconds", .gauge, "Since the start of the node.",
             Double((.now - startedAt).milliseconds) / 1_000)
@@ -92,6 +94,24 @@ extension PrometheusText {
         single(
             "aviary_snapshots_received_total", .counter, "Whole states taken from a leader.",
             counters.snapshotsReceived)
+    }
+
+    fileprivate mutating func write(_ backups: BackupSchedule.Status) {
+        single("aviary_backups_total", .counter, "Scheduled backups taken.", backups.taken)
+        single(
+            "aviary_backups_failed_total", .counter, "Scheduled backups that failed.",
+            backups.failed)
+        single(
+            "aviary_backup_failing", .gauge, "Whether the last scheduled backup failed.",
+            backups.isFailing ? 1 : 0)
+        if let time = backups.time {
+            single(
+                "aviary_backup_time_seconds", .gauge,
+                "When the state was last backed up, since 1970.", Double(time) / 1_000)
+            single(
+                "aviary_backup_bytes", .gauge, "Size of the last scheduled backup.",
+                backups.sizeBytes)
+        }
     }
 
     fileprivate mutating func write(_ tree: DataTree) {

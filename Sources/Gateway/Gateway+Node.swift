@@ -70,9 +70,10 @@ extension Gateway {
         json.disk(disk)
         json.key("alarms")
         json.array { json in
-            for alarm in Alarm.current(status, disk, digestWatch.verdict) {
-                json.string(alarm.rawValue)
-            }
+            for alarm in Alarm.current(
+                status, disk, digestWatch.verdict, backups,
+                isRestoring: node.restoreGeneration & 1 == 1)
+            { json.string(alarm.rawValue) }
         }
         json.key("version")
         json.string(options.version)

@@ -11,7 +11,7 @@ private enum Until: String, CaseIterable {
 }
 
 /// A znode as one moment had it.
-private struct ZnodeCopy: Sendable {
+struct ZnodeCopy: Sendable {
     var zxid: Zxid
     var state: ZnodeState
     var acl: [ACL]
@@ -31,6 +31,9 @@ extension Gateway {
         let form = try Representation(headers: call.headers, query: call.query)
         let condition = try ReadCondition(headers: call.headers)
         let until = try call.query.choice("until", Until.self)
+        if let point = try call.query.point("at") {
+            return try readZnode(path, at: point, form, condition, call)
+        }
         let interest = Interest(path, .node, form == .raw ? .ofBytes : .all)
         return try whenFresh(call) { () throws(Problem) in
             try self.hold(call, "znode", [interest]) { occasion throws(Problem) in
@@ -61,6 +64,15 @@ extension Gateway {
         }
         guard let found else { throw Problem(.noNode, path: path, zxid: zxid) }
         try check(.read, on: path, found.acl, call.credentials)
+        return try represent(found, path, form, condition, call)
+    }
+
+    /// The answer with a znode that the client may see.
+    func represent(
+        _ found: ZnodeCopy, _ path: ZnodePath, _ form: Representation,
+        _ condition: ReadCondition, _ call: Call
+    ) throws(Problem) -> HTTPResponse {
+        let zxid = found.zxid
         let tag = form == .raw ? found.state.rawTag : found.state.tag
         var headers = headers(call, zxid: zxid)
         headers.add("ETag", bytes: tag.text)

@@ -1,8 +1,11 @@
+package import Backup
 package import HTTPServer
 import Jute
+package import Logging
 import Node
 import PeerHTTP
 import Replica
+package import Storage
 import Synchronization
 import Zab
 import ZnodeTree
@@ -18,10 +21,17 @@ package final class Gateway: HTTPHandler {
     let peers: PeerPoller
     let clusterWatch: ClusterWatch
     let historyCompletion = PeriodicTask()
+    let snapshots: SnapshotCatalog
+    /// Nil when none are configured.
+    let backups: BackupSchedule?
+    let restores: RestoreRunner
+    let restoreTask = OwnTask()
+    let restoreResumption = PeriodicTask()
     let flagWatch = PeriodicTask()
     let digestComparison = PeriodicTask()
     let scrubbing = PeriodicTask()
     let digestWatch = DigestWatch()
+    let pins = StatePins()
     let flagRefusals = Once()
     let documents = ReportDocuments()
     let lastKnown = LastKnown()
@@ -37,9 +47,24 @@ package final class Gateway: HTTPHandler {
         weak var server: HTTPServer?
     }
 
-    package init(node: any GatewayNode, options: GatewayOptions) {
+    /// - Parameters:
+    ///   - node: Whose resources they are.
+    ///   - options: What the configuration says.
+    ///   - snapshots: Those of the node's data directory.
+    ///   - backups: What copies them elsewhere.
+    ///   - disk: Of the data directory, where uploads are kept.
+    ///   - logger: Gets a line for each restore.
+    package init(
+        node: any GatewayNode, options: GatewayOptions, snapshots: SnapshotCatalog,
+        backups: BackupSchedule? = nil, disk: any Disk, logger: Logger
+    ) {
         self.node = node
         self.options = options
+        self.snapshots = snapshots
+        self.backups = backups
+        restores = RestoreRunner(
+            in: options.dataDirectory + "/aviary-restore", on: disk, node: node, options: options,
+            logger: logger)
         gate = BrowserGate(
             isLoopback: options.isLoopback, hosts: options.hosts, origins: options.origins)
         crossOrigin = CrossOrigin(origins: options.origins)
@@ -62,6 +87,15 @@ package final class Gateway: HTTPHandler {
 
     package func bodyPolicy(for head: HTTPRequestHead) -> BodyPolicy {
         if head.contentLength == 0 { return .accept(limit: 0) }
+        if head.method == .post, head.rawPath.elementsEqual("/v1/restore".utf8) {
+            do throws(Problem) {
+                try gate.check(head)
+                _ = try RoutedRequest(head)
+                return try uploadPolicy(for: head)
+            } catch {
+                return .refuse(response(to: error, RequestID(head.headers, else: names)))
+            }
+        }
         let limit = ZnodeBody.limit(for: head)
         // What is long, or waits to be asked for, is refused before it is sent.
         if head.headers.contains("Expect") || (head.contentLength ?? .max) > Self.shortBody {
@@ -111,10 +145,12 @@ package final class Gateway: HTTPHandler {
                 guard let response = try dispatch(call) else { return nil }
                 return finish(response, call)
             } catch {
+                request.receiver?.abandon()
                 return finish(
                     self.response(to: error, requestID, isHeld: call.wait != nil), call)
             }
         } catch {
+            request.receiver?.abandon()
             let response = self.response(to: error, requestID)
             metrics.count(nil, request.method, status: response.status, since: nil)
             return crossOrigin.allow(request.headers, response)
@@ -148,7 +184,7 @@ package final class Gateway: HTTPHandler {
     }
 
     /// Who asks; ZooKeeper's `super` for an administrator.
-    private func identify(_ head: HTTPRequestHead) throws(Problem) -> Credentials {
+    func identify(_ head: HTTPRequestHead) throws(Problem) -> Credentials {
         var credentials = try Credentials(head, token: options.token)
         if let digest = options.superDigest,
             credentials.identities.contains(Identity(scheme: "digest", id: digest))
@@ -175,6 +211,7 @@ package final class Gateway: HTTPHandler {
     }
 
     private func dispatch(_ call: Call) throws(Problem) -> HTTPResponse? {
+        if call.method != .options { try checkGate(call) }
         switch (call.route, call.method) {
         case (_, .options): return options(call)
         case (.znode(let path), .get), (.znode(let path), .head):
@@ -202,9 +239,18 @@ package final class Gateway: HTTPHandler {
         case (.contention(let kind, let path), _): return try readContention(kind, path, call)
         case (.cluster, _): return try readCluster(call)
         case (.events, _): return try readEvents(call)
+        case (.history, _): return try readHistory(call)
+        case (.rollbacks, _): return try rollBack(call)
         case (.watchers, _): return try readWatchers(call)
         case (.peerHistory, _): return try exportHistory(call)
+        case (.snapshots, .post): return try takeSnapshot(call)
+        case (.snapshots, _): return try listSnapshots(call)
+        case (.snapshot(let zxid), _): return try readSnapshot(zxid, call)
+        case (.restore, .post): return try beginRestore(call)
+        case (.restore, .delete): return try abortRestore(call)
+        case (.restore, _): return try readRestore(call)
         case (.peerAdoption, _): return try takeAdoption(call)
+        case (.peerState, _): return try exportState(call)
         case (.recovery, _): return try readRecovery(call)
         case (.recoveryReport, _): return try readReport(call)
         case (.recoveryFlag, .delete): return try lowerFlag(call)

@@ -25,6 +25,8 @@ package struct GatewayOptions: Sendable {
     /// The bounds of a session's timeout.
     package var sessionTimeout = Duration.seconds(4)...Duration.seconds(40)
 
+    /// The longest snapshot that may be uploaded (`http.restore.max`).
+    package var maximumRestoreBytes = 4 << 30
     /// A node that has had no quorum for so long counts as stranded.
     package var quorumPatience = Duration.seconds(10)
 

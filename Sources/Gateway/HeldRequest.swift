@@ -198,6 +198,9 @@ extension Gateway {
         _ call: Call, _ kind: String, _ interests: [Interest],
         onLeave: (@Sendable () -> Void)? = nil, _ attempt: @escaping Attempt
     ) throws(Problem) -> HTTPResponse? {
+        let attempt: Attempt = { [attempt] occasion throws(Problem) in
+            try self.outsideRestore(call) { () throws(Problem) in try attempt(occasion) }
+        }
         let occasion = call.wait == nil ? Occasion.last(quietThrough: nil) : .arrival
         if let response = try attempt(occasion) { return response }
         return try HeldRequest.begin(call, kind, interests, self, onLeave: onLeave, attempt)

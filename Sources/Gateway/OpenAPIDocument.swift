@@ -42,6 +42,10 @@ enum OpenAPIDocument {
    "description": "What happened, from a cursor on, and who waits for it."
   },
   {
+   "name": "history",
+   "description": "What was, and how to get back there."
+  },
+  {
    "name": "sessions",
    "description": "What ephemeral znodes live by."
   },
@@ -52,6 +56,10 @@ enum OpenAPIDocument {
   {
    "name": "cluster",
    "description": "The ensemble, this node, health and metrics."
+  },
+  {
+   "name": "backup",
+   "description": "Snapshots of a node, and the state of a whole ensemble from one of them."
   },
   {
    "name": "recovery",
@@ -77,7 +85,7 @@ enum OpenAPIDocument {
     ],
     "operationId": "readZnode",
     "summary": "A znode's value and stat.",
-    "description": "JSON unless `raw` or `Accept: application/octet-stream` asks for the bytes alone, which come\nwith the stat in headers `Aviary-Stat-*`.\n\nWith a wait and `If-None-Match`: held until the tag is another, or 304 when the wait ends; a\nznode that is missing, or is deleted meanwhile, is 404 at once. With a wait and `until`:\nheld until the znode exists or is gone, then the answer of that moment, 200 or 404.\n",
+    "description": "JSON unless `raw` or `Accept: application/octet-stream` asks for the bytes alone, which come\nwith the stat in headers `Aviary-Stat-*`.\n\nWith a wait and `If-None-Match`: held until the tag is another, or 304 when the wait ends; a\nznode that is missing, or is deleted meanwhile, is 404 at once. With a wait and `until`:\nheld until the znode exists or is gone, then the answer of that moment, 200 or 404.\n\nWith `at`: the znode as it was, its stat included, for whom both the access control list of\nthat moment and, where the znode is still there, of now let read; 404 if it did not exist.\n",
     "parameters": [
      {
       "$ref": "#/components/parameters/raw"
@@ -105,6 +113,9 @@ enum OpenAPIDocument {
      },
      {
       "$ref": "#/components/parameters/until"
+     },
+     {
+      "$ref": "#/components/parameters/at"
      }
     ],
     "responses": {
@@ -137,6 +148,17 @@ enum OpenAPIDocument {
      },
      "304": {
       "$ref": "#/components/responses/NotModified"
+     },
+     "307": {
+      "description": "Another node reaches back to that moment, this one does not.",
+      "headers": {
+       "Location": {
+        "schema": {
+         "type": "string",
+         "format": "uri"
+        }
+       }
+      }
      },
      "400": {
       "$ref": "#/components/responses/Problem"
@@ -200,6 +222,9 @@ enum OpenAPIDocument {
      },
      {
       "$ref": "#/components/parameters/until"
+     },
+     {
+      "$ref": "#/components/parameters/at"
      }
     ],
     "responses": {
@@ -293,11 +318,22 @@ enum OpenAPIDocument {
      "304": {
       "$ref": "#/components/responses/NotModified"
      },
+     "307": {
+      "description": "Another node reaches back to that moment, this one does not.",
+      "headers": {
+       "Location": {
+        "schema": {
+         "type": "string",
+         "format": "uri"
+        }
+       }
+      }
+     },
      "404": {
       "description": "There is no such znode."
      },
      "410": {
-      "description": "The session is over."
+      "description": "The session is over, or the history does not reach back."
      },
      "412": {
       "description": "The tag is not current."
@@ -622,6 +658,9 @@ enum OpenAPIDocument {
      },
      {
       "$ref": "#/components/parameters/preferWait"
+     },
+     {
+      "$ref": "#/components/parameters/at"
      }
     ],
     "responses": {
@@ -648,6 +687,17 @@ enum OpenAPIDocument {
      },
      "304": {
       "$ref": "#/components/responses/NotModified"
+     },
+     "307": {
+      "description": "Another node reaches back to that moment, this one does not.",
+      "headers": {
+       "Location": {
+        "schema": {
+         "type": "string",
+         "format": "uri"
+        }
+       }
+      }
      },
      "400": {
       "$ref": "#/components/responses/Problem"
@@ -1261,6 +1311,307 @@ enum OpenAPIDocument {
      },
      "503": {
       "$ref": "#/components/responses/Unavailable"
+     }
+    }
+   }
+  },
+  "/v1/history": {
+   "get": {
+    "tags": [
+     "history"
+    ],
+    "operationId": "readHistory",
+    "summary": "The transactions that touched a path, the newest first, for administrators.",
+    "description": "A line for each znode that a transaction changed. `/aviary` and `/zookeeper` are left out of\nscopes above them.\n",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "parameters": [
+     {
+      "name": "path",
+      "in": "query",
+      "required": true,
+      "description": "Need not exist.",
+      "schema": {
+       "$ref": "#/components/schemas/Path"
+      }
+     },
+     {
+      "name": "scope",
+      "in": "query",
+      "description": "The path itself, its direct children, or itself and all below.",
+      "schema": {
+       "enum": [
+        "node",
+        "children",
+        "subtree"
+       ],
+       "default": "node"
+      }
+     },
+     {
+      "name": "since",
+      "in": "query",
+      "description": "Exclusive: a cursor, a zxid or a time. Without it, as far back as this node reaches.\n",
+      "schema": {
+       "type": "string"
+      }
+     },
+     {
+      "name": "limit",
+      "in": "query",
+      "description": "Exceeded rather than parting a transaction.",
+      "schema": {
+       "type": "integer",
+       "minimum": 1,
+       "maximum": 10000,
+       "default": 500
+      }
+     },
+     {
+      "name": "cursor",
+      "in": "query",
+      "description": "The `next` of the page before.",
+      "schema": {
+       "$ref": "#/components/schemas/Cursor"
+      }
+     },
+     {
+      "$ref": "#/components/parameters/requestID"
+     },
+     {
+      "$ref": "#/components/parameters/session"
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "A page.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object",
+         "required": [
+          "transactions",
+          "next"
+         ],
+         "properties": {
+          "transactions": {
+           "type": "array",
+           "items": {
+            "$ref": "#/components/schemas/HistoryLine"
+           }
+          },
+          "next": {
+           "description": "Null behind the last page.",
+           "oneOf": [
+            {
+             "$ref": "#/components/schemas/Cursor"
+            },
+            {
+             "type": "null"
+            }
+           ]
+          }
+         }
+        }
+       }
+      }
+     },
+     "307": {
+      "description": "Another node reaches back to `since`, this one does not.",
+      "headers": {
+       "Location": {
+        "schema": {
+         "type": "string",
+         "format": "uri"
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
+      "$ref": "#/components/responses/HistoryGone"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     }
+    }
+   }
+  },
+  "/v1/rollbacks": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/requestID"
+    },
+    {
+     "$ref": "#/components/parameters/session"
+    }
+   ],
+   "post": {
+    "tags": [
+     "history"
+    ],
+    "operationId": "rollBack",
+    "summary": "Makes a subtree what it was, in one transaction, for administrators.",
+    "description": "Existence, data and mode of the znodes at and below `path`, by an ordinary transaction with\na zxid of its own; history stays as it is. Ephemerals belong to their sessions: none is\ncreated, and live ones stay, with what is above them. A znode whose mode differs is deleted\nand created again, with everything below it; one that was deleted and created again since,\nand is what it was, is left alone. `/aviary` and `/zookeeper` are left out.\n\nFirst a dry run, whose answer is the difference and whose `ETag` names it; then the same\nwith `If-Match`. The transaction is applied only if the difference is still that one: the\nleader checks that nothing in the subtree has changed since it was compared.\n\nACLs of znodes that exist are left alone, unless `restoreAcl` is set: then they are set\nfirst, one by one, since a transaction cannot hold them. If something else changes\nmeanwhile, the answer is a problem with `outcome` `applied`.\n",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "parameters": [
+     {
+      "name": "If-Match",
+      "in": "header",
+      "description": "The `ETag` of a dry run. Required unless this is one.",
+      "schema": {
+       "type": "string"
+      }
+     }
+    ],
+    "requestBody": {
+     "required": true,
+     "content": {
+      "application/json": {
+       "schema": {
+        "type": "object",
+        "required": [
+         "to",
+         "path"
+        ],
+        "additionalProperties": false,
+        "properties": {
+         "to": {
+          "description": "The moment.",
+          "oneOf": [
+           {
+            "$ref": "#/components/schemas/Zxid"
+           },
+           {
+            "type": "integer",
+            "format": "int64",
+            "minimum": 0
+           }
+          ]
+         },
+         "path": {
+          "$ref": "#/components/schemas/Path"
+         },
+         "dryRun": {
+          "type": "boolean",
+          "default": false
+         },
+         "restoreAcl": {
+          "type": "boolean",
+          "default": false
+         },
+         "limit": {
+          "description": "How many znodes of each kind a dry run lists.",
+          "type": "integer",
+          "minimum": 1,
+          "maximum": 10000,
+          "default": 1000
+         }
+        }
+       }
+      }
+     }
+    },
+    "responses": {
+     "200": {
+      "description": "The difference, or what was applied.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "ETag": {
+        "$ref": "#/components/headers/etag"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "oneOf": [
+          {
+           "$ref": "#/components/schemas/Difference"
+          },
+          {
+           "$ref": "#/components/schemas/Rollback"
+          }
+         ]
+        }
+       }
+      }
+     },
+     "307": {
+      "description": "Another node reaches back to that moment, this one does not.",
+      "headers": {
+       "Location": {
+        "schema": {
+         "type": "string",
+         "format": "uri"
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "409": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "410": {
+      "$ref": "#/components/responses/HistoryGone"
+     },
+     "412": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "413": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "415": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "428": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "501": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "504": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "507": {
+      "$ref": "#/components/responses/Problem"
      }
     }
    }
@@ -2653,6 +3004,369 @@ enum OpenAPIDocument {
     }
    }
   },
+  "/v1/snapshots": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/requestID"
+    }
+   ],
+   "get": {
+    "tags": [
+     "backup"
+    ],
+    "operationId": "listSnapshots",
+    "summary": "The snapshots in this node's data directory, for administrators.",
+    "description": "Only those that stand up to their seals. Each is read once, when it is first asked for, so\nthe first list of large ones takes its time.\n",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "The newest first.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object",
+         "required": [
+          "snapshots"
+         ],
+         "properties": {
+          "snapshots": {
+           "type": "array",
+           "items": {
+            "$ref": "#/components/schemas/Snapshot"
+           }
+          }
+         }
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   },
+   "post": {
+    "tags": [
+     "backup"
+    ],
+    "operationId": "takeSnapshot",
+    "summary": "Takes one of this moment, while writes go on; for administrators.",
+    "description": "Of what this node has applied and has on its own disk. One at a time: 409\n`snapshot-running` while one is being written, be it on the node's own account.\n",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "responses": {
+     "201": {
+      "description": "It is on the disk.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "Location": {
+        "$ref": "#/components/headers/location"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Snapshot"
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "409": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "507": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
+  "/v1/snapshots/{zxid}": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/requestID"
+    },
+    {
+     "name": "zxid",
+     "in": "path",
+     "required": true,
+     "schema": {
+      "$ref": "#/components/schemas/Zxid"
+     }
+    }
+   ],
+   "get": {
+    "tags": [
+     "backup"
+    ],
+    "operationId": "downloadSnapshot",
+    "summary": "The file itself, in ZooKeeper's format; for administrators.",
+    "description": "A download that has begun is finished also when the file is purged meanwhile. One that\nbreaks off is shorter than `Content-Length`.\n",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "parameters": [
+     {
+      "$ref": "#/components/parameters/ifNoneMatch"
+     },
+     {
+      "$ref": "#/components/parameters/ifMatchRead"
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "The snapshot.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "ETag": {
+        "$ref": "#/components/headers/etag"
+       },
+       "Content-Length": {
+        "schema": {
+         "type": "string",
+         "pattern": "^[0-9]+$"
+        }
+       },
+       "Repr-Digest": {
+        "description": "RFC 9530.",
+        "schema": {
+         "type": "string",
+         "pattern": "^sha-256=:[A-Za-z0-9+/]{43}=:$"
+        }
+       }
+      },
+      "content": {
+       "application/octet-stream": {
+        "schema": {
+         "type": "string",
+         "format": "binary"
+        }
+       }
+      }
+     },
+     "304": {
+      "$ref": "#/components/responses/NotModified"
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "412": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
+  "/v1/restore": {
+   "parameters": [
+    {
+     "$ref": "#/components/parameters/requestID"
+    }
+   ],
+   "get": {
+    "tags": [
+     "backup"
+    ],
+    "operationId": "readRestore",
+    "summary": "Whether the ensemble is being restored, and how far; for administrators.",
+    "description": "Any node tells that it is. `progress` and `last` are known to the node that restores.\n",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "The restore.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/Restore"
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   },
+   "post": {
+    "tags": [
+     "backup"
+    ],
+    "operationId": "beginRestore",
+    "summary": "Makes the state of the whole ensemble that of a snapshot; for administrators.",
+    "description": "The body is a snapshot file: whole, of one moment, at most `http.restore.max` bytes. It is\nkept on this node's disk and verified before anything is changed.\n\nFrom the answer until the end every node refuses reads and writes of znodes, sessions,\nlocks and events with 503 `restoring`. Sessions are closed, their ephemerals go. Data,\nmodes and access control lists become those of the file, by ordinary transactions; stats\nare new, ephemerals are left out, `/aviary` and `/zookeeper` stay as they are except for\nquotas. A node that restarts goes on where it was. Cursors and `Aviary-Min-Zxid` from before\nare 410 afterwards.\n",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "requestBody": {
+     "required": true,
+     "content": {
+      "application/octet-stream": {
+       "schema": {
+        "type": "string",
+        "format": "binary"
+       }
+      }
+     }
+    },
+    "responses": {
+     "202": {
+      "description": "It has begun; `GET /v1/restore` tells how it goes.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       },
+       "Location": {
+        "$ref": "#/components/headers/location"
+       }
+      },
+      "content": {
+       "application/json": {
+        "schema": {
+         "$ref": "#/components/schemas/RestoreBegun"
+        }
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "409": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "413": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "501": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "504": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "507": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   },
+   "delete": {
+    "tags": [
+     "backup"
+    ],
+    "operationId": "abortRestore",
+    "summary": "Ends a restore where it is; for administrators.",
+    "description": "On any node, also when the one that restores is gone for good. What is changed by then\nstays changed: restore again to have a whole state.\n",
+    "security": [
+     {},
+     {
+      "admin": []
+     }
+    ],
+    "responses": {
+     "204": {
+      "description": "Reads and writes are served again.",
+      "headers": {
+       "Aviary-Zxid": {
+        "$ref": "#/components/headers/zxid"
+       }
+      }
+     },
+     "400": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "401": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "403": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "404": {
+      "$ref": "#/components/responses/Problem"
+     },
+     "503": {
+      "$ref": "#/components/responses/Unavailable"
+     },
+     "504": {
+      "$ref": "#/components/responses/Problem"
+     }
+    }
+   }
+  },
   "/v1/node": {
    "get": {
     "tags": [
@@ -2873,6 +3587,14 @@ enum OpenAPIDocument {
     "description": "The token of a session. Renews it, a request that is held as long as its client's machine\nanswers; a write with it is made as that session.\n",
     "schema": {
      "type": "string"
+    }
+   },
+   "at": {
+    "name": "at",
+    "in": "query",
+    "description": "A moment: a zxid, or milliseconds since 1970, which mean the last state before any\ntransaction with a later time. A transaction that is still to come is waited for. Excludes\na wait; not below `/zookeeper`, where servers write without transactions.\n",
+    "schema": {
+     "$ref": "#/components/schemas/Point"
     }
    },
    "minZxid": {
@@ -3096,6 +3818,27 @@ enum OpenAPIDocument {
    }
   },
   "responses": {
+   "HistoryGone": {
+    "description": "`history-gone`, with where this node's history begins, when no node reaches back that far;\n`cursor-diverged`; `session-expired`.\n",
+    "content": {
+     "application/problem+json": {
+      "schema": {
+       "allOf": [
+        {
+         "$ref": "#/components/schemas/Problem"
+        },
+        {
+         "properties": {
+          "oldest": {
+           "$ref": "#/components/schemas/Zxid"
+          }
+         }
+        }
+       ]
+      }
+     }
+    }
+   },
    "Written": {
     "description": "It was replaced.",
     "headers": {
@@ -3256,6 +3999,252 @@ enum OpenAPIDocument {
    }
   },
   "schemas": {
+   "Point": {
+    "description": "A zxid, or a time in milliseconds since 1970.",
+    "type": "string",
+    "pattern": "^(0x[0-9a-fA-F]{1,16}|[0-9a-fA-F]{16}|[0-9]+)$"
+   },
+   "HistoryLine": {
+    "type": "object",
+    "required": [
+     "zxid",
+     "time",
+     "session",
+     "operation",
+     "type",
+     "path",
+     "version"
+    ],
+    "properties": {
+     "zxid": {
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "time": {
+      "description": "The leader's clock. Not in order.",
+      "type": "integer",
+      "format": "int64"
+     },
+     "session": {
+      "description": "In which it was made; of HTTP writes mostly the node's own.",
+      "oneOf": [
+       {
+        "$ref": "#/components/schemas/SessionID"
+       },
+       {
+        "type": "null"
+       }
+      ]
+     },
+     "operation": {
+      "description": "ZooKeeper's name of the transaction.",
+      "type": "string",
+      "examples": [
+       "create",
+       "setData",
+       "multi",
+       "closeSession"
+      ]
+     },
+     "type": {
+      "description": "What it did to this znode.",
+      "enum": [
+       "created",
+       "changed",
+       "deleted",
+       "acl"
+      ]
+     },
+     "path": {
+      "$ref": "#/components/schemas/Path"
+     },
+     "version": {
+      "description": "Of the data, right after; right before a deletion.",
+      "type": "integer",
+      "format": "int32"
+     }
+    }
+   },
+   "Difference": {
+    "type": "object",
+    "required": [
+     "to",
+     "path",
+     "zxid",
+     "fits",
+     "bytes",
+     "counts",
+     "truncated",
+     "create",
+     "change",
+     "delete",
+     "kept",
+     "acl"
+    ],
+    "properties": {
+     "to": {
+      "description": "The moment, as a transaction.",
+      "allOf": [
+       {
+        "$ref": "#/components/schemas/Zxid"
+       }
+      ]
+     },
+     "path": {
+      "$ref": "#/components/schemas/Path"
+     },
+     "zxid": {
+      "description": "The state that it was compared with.",
+      "allOf": [
+       {
+        "$ref": "#/components/schemas/Zxid"
+       }
+      ]
+     },
+     "fits": {
+      "description": "Whether one transaction can hold it.",
+      "type": "boolean"
+     },
+     "bytes": {
+      "description": "Of the request; null when it is far too large to be counted.",
+      "type": [
+       "integer",
+       "null"
+      ]
+     },
+     "counts": {
+      "description": "Of all, also where the lists are cut.",
+      "type": "object",
+      "required": [
+       "create",
+       "change",
+       "delete",
+       "kept",
+       "acl"
+      ],
+      "additionalProperties": false,
+      "properties": {
+       "create": {
+        "type": "integer"
+       },
+       "change": {
+        "type": "integer"
+       },
+       "delete": {
+        "type": "integer"
+       },
+       "kept": {
+        "type": "integer"
+       },
+       "acl": {
+        "type": "integer"
+       }
+      }
+     },
+     "truncated": {
+      "description": "Whether a list has more than `limit`.",
+      "type": "boolean"
+     },
+     "create": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/DifferentZnode"
+      }
+     },
+     "change": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/DifferentZnode"
+      }
+     },
+     "delete": {
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/DifferentZnode"
+      }
+     },
+     "kept": {
+      "description": "Znodes that differ and stay, because of live ephemerals.",
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/DifferentZnode"
+      }
+     },
+     "acl": {
+      "description": "Znodes with another ACL, which only `restoreAcl` changes.",
+      "type": "array",
+      "items": {
+       "$ref": "#/components/schemas/DifferentZnode"
+      }
+     }
+    }
+   },
+   "DifferentZnode": {
+    "type": "object",
+    "required": [
+     "path"
+    ],
+    "properties": {
+     "path": {
+      "$ref": "#/components/schemas/Path"
+     },
+     "mzxid": {
+      "description": "Of the znode that there is.",
+      "allOf": [
+       {
+        "$ref": "#/components/schemas/Zxid"
+       }
+      ]
+     },
+     "thenMzxid": {
+      "description": "Of the znode that there was.",
+      "allOf": [
+       {
+        "$ref": "#/components/schemas/Zxid"
+       }
+      ]
+     },
+     "recreated": {
+      "description": "Deleted and created again, because its mode differs or that of one above it.",
+      "const": true
+     },
+     "reason": {
+      "description": "Why it stays: it is a live ephemeral, one is below it, or it would be below one.\n",
+      "enum": [
+       "ephemeral",
+       "ancestor",
+       "below-ephemeral"
+      ]
+     }
+    }
+   },
+   "Rollback": {
+    "type": "object",
+    "required": [
+     "zxid",
+     "created",
+     "changed",
+     "deleted",
+     "acl"
+    ],
+    "properties": {
+     "zxid": {
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "created": {
+      "type": "integer"
+     },
+     "changed": {
+      "type": "integer"
+     },
+     "deleted": {
+      "type": "integer"
+     },
+     "acl": {
+      "description": "How many ACLs were set before.",
+      "type": "integer"
+     }
+    }
+   },
    "Zxid": {
     "type": "string",
     "description": "Epoch and counter.",
@@ -3941,6 +4930,189 @@ enum OpenAPIDocument {
      }
     }
    },
+   "Snapshot": {
+    "type": "object",
+    "required": [
+     "zxid",
+     "bytes",
+     "time",
+     "digest",
+     "sha256"
+    ],
+    "properties": {
+     "zxid": {
+      "description": "Everything up to this transaction is in it, and nothing else.",
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "bytes": {
+      "type": "integer",
+      "minimum": 0
+     },
+     "time": {
+      "type": "integer",
+      "format": "int64",
+      "description": "When it was written."
+     },
+     "digest": {
+      "description": "Of the tree, as ZooKeeper computes it: the same on every node that has a snapshot of\nthis zxid. Null where the file tells none.\n",
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "type": "string",
+        "pattern": "^[0-9a-f]{16}$"
+       }
+      ]
+     },
+     "sha256": {
+      "type": "string",
+      "pattern": "^[0-9a-f]{64}$",
+      "description": "Of the file."
+     }
+    }
+   },
+   "RestoreBegun": {
+    "type": "object",
+    "required": [
+     "id",
+     "node",
+     "snapshot",
+     "startedAt"
+    ],
+    "properties": {
+     "id": {
+      "type": "string",
+      "pattern": "^[0-9a-f]{16}$"
+     },
+     "node": {
+      "type": "integer",
+      "description": "Has the file and does the work."
+     },
+     "snapshot": {
+      "description": "The zxid that the file is the state of.",
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "startedAt": {
+      "type": "integer",
+      "format": "int64"
+     }
+    }
+   },
+   "Restore": {
+    "type": "object",
+    "required": [
+     "state",
+     "restore",
+     "progress",
+     "last"
+    ],
+    "properties": {
+     "state": {
+      "enum": [
+       "none",
+       "restoring"
+      ]
+     },
+     "restore": {
+      "description": "The one under way.",
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "$ref": "#/components/schemas/RestoreBegun"
+       }
+      ]
+     },
+     "progress": {
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "type": "object",
+        "required": [
+         "done",
+         "total",
+         "problem"
+        ],
+        "properties": {
+         "done": {
+          "type": "integer",
+          "description": "Changes made since this process began with it."
+         },
+         "total": {
+          "type": "integer"
+         },
+         "problem": {
+          "type": [
+           "string",
+           "null"
+          ],
+          "description": "Why it does not go on, for now or until somebody does something."
+         }
+        }
+       }
+      ]
+     },
+     "last": {
+      "description": "How the last one of this node has ended, since the node started.",
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "$ref": "#/components/schemas/RestoreEnded"
+       }
+      ]
+     }
+    }
+   },
+   "RestoreEnded": {
+    "type": "object",
+    "required": [
+     "id",
+     "node",
+     "snapshot",
+     "startedAt",
+     "outcome",
+     "zxid"
+    ],
+    "properties": {
+     "id": {
+      "type": "string",
+      "pattern": "^[0-9a-f]{16}$"
+     },
+     "node": {
+      "type": "integer"
+     },
+     "snapshot": {
+      "$ref": "#/components/schemas/Zxid"
+     },
+     "startedAt": {
+      "type": "integer",
+      "format": "int64"
+     },
+     "outcome": {
+      "enum": [
+       "finished",
+       "aborted"
+      ]
+     },
+     "zxid": {
+      "description": "From here on the restored state is served.",
+      "oneOf": [
+       {
+        "type": "null"
+       },
+       {
+        "$ref": "#/components/schemas/Zxid"
+       }
+      ]
+     }
+    }
+   },
    "Role": {
     "enum": [
      "leader",
@@ -3962,7 +5134,9 @@ enum OpenAPIDocument {
     "type": "string",
     "examples": [
      "digest-mismatch",
-     "disk-low"
+     "disk-low",
+     "backup-failed",
+     "restoring"
     ]
    },
    "Cluster": {
@@ -4344,6 +5518,7 @@ enum OpenAPIDocument {
        "damaged-log",
        "truncation",
        "received-state",
+       "mended",
        "adopted-quorum",
        "restored-state",
        null
@@ -4726,6 +5901,11 @@ enum OpenAPIDocument {
      "mode-mismatch",
      "contended",
      "held",
+     "snapshot-running",
+     "no-snapshot",
+     "bad-snapshot",
+     "restore-running",
+     "no-restore",
      "not-held",
      "quorum-reachable",
      "survivor-unreachable",
@@ -4735,6 +5915,7 @@ enum OpenAPIDocument {
      "failed-dependency",
      "session-expired",
      "zxid-diverged",
+     "history-gone",
      "cursor-expired",
      "cursor-diverged",
      "precondition-failed",
@@ -4754,6 +5935,7 @@ enum OpenAPIDocument {
      "no-quorum",
      "electing",
      "node-behind",
+     "restoring",
      "stopping",
      "outcome-unknown",
      "http-version",

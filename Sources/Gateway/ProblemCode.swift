@@ -21,6 +21,11 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case modeMismatch = "mode-mismatch"
     case contended
     case held
+    case snapshotRunning = "snapshot-running"
+    case noSnapshot = "no-snapshot"
+    case badSnapshot = "bad-snapshot"
+    case restoreRunning = "restore-running"
+    case noRestore = "no-restore"
     case notHeld = "not-held"
     case quorumReachable = "quorum-reachable"
     case survivorUnreachable = "survivor-unreachable"
@@ -30,6 +35,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case failedDependency = "failed-dependency"
     case sessionExpired = "session-expired"
     case zxidDiverged = "zxid-diverged"
+    case historyGone = "history-gone"
     case cursorExpired = "cursor-expired"
     case cursorDiverged = "cursor-diverged"
     case preconditionFailed = "precondition-failed"
@@ -49,6 +55,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case noQuorum = "no-quorum"
     case electing
     case nodeBehind = "node-behind"
+    case restoring
     case stopping
     case outcomeUnknown = "outcome-unknown"
     case httpVersion = "http-version"
@@ -155,6 +162,33 @@ extension ProblemCode {
                 status: 409, title: "Held by somebody else",
                 explanation: "The lock is held, and the request was not to queue for it.",
                 isRetryable: true)
+        case .snapshotRunning:
+            Entry(
+                status: 409, title: "Snapshot under way",
+                explanation: "One snapshot is written at a time, and one is being written now.",
+                isRetryable: true)
+        case .noSnapshot:
+            Entry(
+                status: 404, title: "No such snapshot",
+                explanation: """
+                    The node has no snapshot of this zxid that stands up to its seals. It may have \
+                    been purged since it was listed.
+                    """)
+        case .badSnapshot:
+            Entry(
+                status: 400, title: "Snapshot cannot be restored",
+                explanation: """
+                    The body is no whole snapshot of one moment, or holds what requests cannot \
+                    make. Nothing was changed.
+                    """)
+        case .restoreRunning:
+            Entry(
+                status: 409, title: "Restore under way",
+                explanation: "The ensemble is being restored already; GET /v1/restore tells more.")
+        case .noRestore:
+            Entry(
+                status: 404, title: "No restore under way",
+                explanation: "The ensemble is not being restored.")
         case .notHeld:
             Entry(
                 status: 409, title: "Node is not held",
@@ -200,6 +234,13 @@ extension ProblemCode {
             Entry(
                 status: 410, title: "Zxid of a discarded history",
                 explanation: "The zxid belongs to a branch that a recovery discarded.")
+        case .historyGone:
+            Entry(
+                status: 410, title: "History does not reach back",
+                explanation: """
+                    The history is no longer held back to that moment, here or on any member that \
+                    can be reached. It begins at oldest.
+                    """)
         case .cursorExpired:
             Entry(
                 status: 410, title: "Cursor is too old",
@@ -285,6 +326,13 @@ extension ProblemCode {
                 status: 503, title: "Node is behind",
                 explanation: "This node has not applied the asked zxid in time.",
                 isRetryable: true)
+        case .restoring:
+            Entry(
+                status: 503, title: "Ensemble is being restored",
+                explanation: """
+                    The state is being replaced by that of a snapshot. Reads and writes are \
+                    served again when that is done; GET /v1/restore tells more.
+                    """, isRetryable: true)
         case .stopping:
             Entry(
                 status: 503, title: "Node is stopping",

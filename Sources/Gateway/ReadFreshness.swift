@@ -13,12 +13,13 @@ extension Gateway {
     ///     thread if nothing has to be waited for, otherwise on the node's.
     /// - Returns: The answer, or nil if it comes later.
     /// - Throws: `electing` before the first synchronization after a start, `zxid-diverged` for a
-    ///   zxid that a recovery has given up, and what `read` does.
+    ///   zxid that a recovery has given up or a restore has left behind, and what `read` does.
     func whenFresh(
         _ call: Call, _ read: @escaping @Sendable () throws(Problem) -> HTTPResponse?
     ) throws(Problem) -> HTTPResponse? {
+        let read = { @Sendable () throws(Problem) in try self.outsideRestore(call, read) }
         let wanted = try ReadOptions(headers: call.headers, query: call.query)
-        if let minimum = wanted.minimum, node.served.lineage?.has(minimum) == false {
+        if let minimum = wanted.minimum, node.served.lineage?.isCurrent(minimum) == false {
             throw Problem(.zxidDiverged)
         }
         switch wanted.consistency {

@@ -20,7 +20,8 @@ final class RequestMetrics: Sendable {
         "none", "znodes", "children", "acl", "transactions", "reads", "sessions", "session",
         "keepalive", "cluster", "node", "metrics", "livez", "readyz", "openapi", "problems",
         "events", "watchers", "locks", "elections",
-        "peer-history", "recovery", "detached",
+        "peer", "recovery", "detached", "snapshots", "snapshot", "restore", "history",
+        "rollbacks",
     ]
     static let methods = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "other"]
     static let statuses =
@@ -158,10 +159,14 @@ extension Route {
         case .watchers: 17
         case .contention(.lock, _): 18
         case .contention(.election, _): 19
-        case .peerHistory: 20
-        case .peerAdoption: 21
+        case .peerHistory, .peerAdoption, .peerState: 20
         case .recovery, .recoveryReport, .recoveryFlag: 21
         case .detached, .detachment, .detachmentRestoration: 22
+        case .snapshots: 23
+        case .snapshot: 24
+        case .restore: 25
+        case .history: 26
+        case .rollbacks: 27
         }
     }
 }

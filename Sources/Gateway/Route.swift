@@ -13,12 +13,19 @@ package enum Route: Equatable, Sendable {
     case sessionKeepalive(SessionID)
     case contention(ContentionKind, ZnodePath)
     case events
+    case history
+    case rollbacks
     case watchers
     /// What members give each other of their histories.
     case peerHistory
     /// An order to go on without some members, from the survivor that a person gave it to.
     case peerAdoption
+    /// Parts of a state that another member compares its own with.
+    case peerState
     case cluster
+    case snapshots
+    case snapshot(Zxid)
+    case restore
     case recovery
     case recoveryReport
     case recoveryFlag
@@ -39,18 +46,19 @@ extension Route {
     package var methods: [HTTPMethod] {
         switch self {
         case .znode: [.get, .put, .post, .delete]
-        case .contention: [.get, .post, .delete]
+        case .contention, .restore: [.get, .post, .delete]
         case .acl: [.get, .put]
-        case .transactions, .reads, .sessionKeepalive, .peerAdoption: [.post]
-        case .sessions: [.get, .post]
+        case .transactions, .reads, .rollbacks, .sessionKeepalive, .peerAdoption, .peerState:
+            [.post]
+        case .sessions, .snapshots: [.get, .post]
         case .session: [.get, .delete]
         case .recoveryFlag: [.put, .delete]
         case .detachment: [.delete]
         case .detachmentRestoration: [.post]
         case .recovery, .recoveryReport, .detached: [.get]
-        case .children, .events, .watchers, .peerHistory, .cluster, .node, .metrics, .livez,
-            .readyz, .openapi,
-            .problem:
+        case .children, .events, .history, .watchers, .peerHistory, .cluster, .snapshot, .node,
+            .metrics,
+            .livez, .readyz, .openapi, .problem:
             [.get]
         }
     }
@@ -73,11 +81,11 @@ extension Route {
     func parameters(of method: HTTPMethod) -> (known: [String], unbuilt: [String]) {
         switch (self, method) {
         case (.znode, .get), (.znode, .head):
-            (["raw", "encoding", "consistency", "wait", "until"], ["at"])
+            (["raw", "encoding", "consistency", "wait", "until", "at"], [])
         case (.znode, .put): (["parents", "mode", "ttl", "version"], [])
         case (.znode, .post): (["name", "sequential", "parents", "mode", "ttl"], [])
         case (.znode, .delete): (["recursive", "atomic", "version"], [])
-        case (.children, _): (["limit", "cursor", "include", "consistency", "wait"], [])
+        case (.children, _): (["limit", "cursor", "include", "consistency", "wait", "at"], [])
         case (.acl, .put): (["version"], [])
         case (.acl, _): (["consistency", "wait"], [])
         case (.reads, _): (["consistency"], [])
@@ -85,6 +93,7 @@ extension Route {
         case (.contention, .post): (["wait"], [])
         case (.cluster, _): (["wait"], [])
         case (.events, _): (["path", "scope", "types", "since", "limit", "include", "wait"], [])
+        case (.history, _): (["path", "scope", "since", "limit", "cursor"], [])
         case (.recoveryReport, _): (["limit", "cursor"], [])
         case (.peerHistory, _): (["after", "through"], [])
         case (.livez, _), (.readyz, _): (["verbose"], [])
@@ -105,6 +114,25 @@ extension Route {
         default: false
         }
     }
+
+    /// Whether it is about the state that a restore replaces.
+    func isGated(_ method: HTTPMethod) -> Bool {
+        switch self {
+        case .znode(let path), .children(let path), .acl(let path):
+            !path.isAtOrBelow(Route.system)
+        case .transactions, .reads, .session, .sessionKeepalive, .contention, .events, .history,
+            .rollbacks:
+            true
+        case .sessions: method == .post
+        case .watchers, .peerHistory, .peerAdoption, .peerState, .cluster, .recovery,
+            .recoveryReport, .recoveryFlag, .detached, .detachment, .detachmentRestoration,
+            .snapshots, .snapshot, .restore, .node, .metrics, .livez, .readyz, .openapi,
+            .problem:
+            false
+        }
+    }
+
+    private static let system: ZnodePath = "/aviary"
 
     /// Whether a write here will take `Idempotency-Key` and `Aviary-Fence`.
     func takesWriteHeaders(_ method: HTTPMethod) -> Bool {

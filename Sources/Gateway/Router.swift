@@ -42,8 +42,7 @@ package struct RoutedRequest: Sendable {
 
     /// What the contract has below `/v1` and this version lacks.
     private static let unbuilt = [
-        "tree", "outcomes", "history",
-        "rollbacks", "snapshots", "restore",
+        "tree", "outcomes",
     ]
 
     private static func route(_ head: HTTPRequestHead) throws(Problem) -> Route {
@@ -76,6 +75,7 @@ package struct RoutedRequest: Sendable {
         case "locks": return .contention(.lock, try ZnodePath(percentEncoded: rest))
         case "elections": return .contention(.election, try ZnodePath(percentEncoded: rest))
         case "sessions": return try sessionRoute(rest)
+        case "snapshots": return try snapshotRoute(rest)
         case "recovery": return try recoveryRoute(rest)
         case _ where unbuilt.contains(name):
             throw Problem(.unimplemented, "/v1/\(name) is not built yet.")
@@ -92,15 +92,27 @@ package struct RoutedRequest: Sendable {
         case "transactions" where rest.isEmpty: return .transactions
         case "reads" where rest.isEmpty: return .reads
         case "cluster" where rest.isEmpty: return .cluster
+        case "restore" where rest.isEmpty: return .restore
         case "events" where rest.isEmpty: return .events
+        case "history" where rest.isEmpty: return .history
+        case "rollbacks" where rest.isEmpty: return .rollbacks
         case "watchers" where rest.isEmpty: return .watchers
         case "peer" where rest.elementsEqual("/history".utf8): return .peerHistory
         case "peer" where rest.elementsEqual("/adoption".utf8): return .peerAdoption
+        case "peer" where rest.elementsEqual("/state".utf8): return .peerState
         case "node" where rest.isEmpty: return .node
         case "openapi.json" where rest.isEmpty: return .openapi
         default: break
         }
         throw Problem(.noRoute)
+    }
+
+    private static func snapshotRoute(_ path: ArraySlice<UInt8>) throws(Problem) -> Route {
+        if path.isEmpty { return .snapshots }
+        let name = String(decoding: path.dropFirst(), as: UTF8.self)
+        guard !name.contains("/") else { throw Problem(.noRoute) }
+        guard let zxid = Zxid(parsing: name) else { throw Problem(.badZxid) }
+        return .snapshot(zxid)
     }
 
     private static func recoveryRoute(_ path: ArraySlice<UInt8>) throws(Problem) -> Route {

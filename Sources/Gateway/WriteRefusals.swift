@@ -45,6 +45,9 @@ extension Gateway {
         switch refusal.reason {
         case .code(.noAuth):
             return forbidden(write, call)
+        case .code(.throttledOp) where node.restoreGeneration & 1 == 1:
+            // The leader knew of the restore before this node did.
+            return Problem(.restoring, path: path, zxid: refusal.zxid)
         case .code(.noNode) where write.mustExist(call):
             return failedCondition(path ?? .root, nil, nil, zxid: refusal.zxid)
         case .code(.nodeExists) where write.mustBeMissing, .code(.badVersion), .conditionFailed:

@@ -41,8 +41,10 @@ extension Connection {
     private var mayLeave: Bool {
         guard speaksVersion11, isWatched, !hasPeerFinished, !loop.isStopping else { return false }
         switch stage {
-        case .handling, .streaming: break
-        case .idle, .readingHead, .receiving, .discarding, .answered: return false
+        case .handling: break
+        // The library has told the length, and counts what is left of it.
+        case .streaming(let stream): if stream.lengthBytes != nil { return false }
+        case .idle, .readingHead, .receiving, .forwarding, .discarding, .answered: return false
         }
         // What comes in between these two looks makes a difference too. So does an end of the
         // client's data, and what a request has beside head and body; then it stays.
@@ -67,7 +69,7 @@ extension Connection {
             answerOutside(response)
         case .streaming:
             sendOn()
-        case .idle, .readingHead, .receiving, .discarding, .answered:
+        case .idle, .readingHead, .receiving, .forwarding, .discarding, .answered:
             preconditionFailure("resumed in stage \(stage)")
         }
     }
@@ -78,8 +80,12 @@ extension Connection {
         }
         var framing = BodyFraming.length(response.body.count)
         var body = response.body
+        bytesLeft = response.stream?.lengthBytes
         if let stream = response.stream {
-            if isHead || hasPeerFinished {
+            if let bytesLeft, !hasPeerFinished {
+                framing = .length(bytesLeft)
+                if isHead { stream.close() } else { begin(stream) }
+            } else if isHead || hasPeerFinished {
                 stream.close()
                 endsConnection = true
                 framing = .none
@@ -125,11 +131,20 @@ extension Connection {
         switch chunk.withUnsafeMutableBytes({ nextPiece(into: $0) }) {
         case .bytes(let count):
             chunk.removeLast(chunk.count - count)
+            if let left = bytesLeft {
+                bytesLeft = left - count
+                outbox = Outbox(head: [], body: chunk, isLast: left == count, now: loop.now)
+                return true
+            }
             chunk.append(contentsOf: "\r\n".utf8)
             outbox = Outbox(
                 head: Array("\(String(count, radix: 16))\r\n".utf8), body: chunk, isLast: false,
                 now: loop.now)
             return true
+        case .end where bytesLeft != nil:
+            // Too little: the client learns of it by the end of the connection.
+            loop.drop(self)
+            return false
         case .end:
             outbox = Outbox(head: Array("0\r\n\r\n".utf8), isLast: true, now: loop.now)
             return true
@@ -158,7 +173,8 @@ extension Connection {
         switch stage {
         case .streaming: loop.drop(self)
         case .answered where isBroken: loop.drop(self)
-        case .idle, .readingHead, .receiving, .discarding, .handling, .answered: break
+        case .idle, .readingHead, .receiving, .forwarding, .discarding, .handling, .answered:
+            break
         }
     }
 

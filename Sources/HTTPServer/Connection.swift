@@ -14,6 +14,8 @@ final class Connection: @unchecked Sendable {
         case readingHead
         /// The handler gets the body.
         case receiving(HTTPRequestHead, limit: Int)
+        /// Somebody else gets it; suspended while that one has no room.
+        case forwarding(HTTPRequestHead, any HTTPBodyReceiver, limit: Int)
         /// The body is thrown away; the answer is known.
         case discarding(HTTPResponse)
         /// With the handler, or suspended for it.
@@ -60,6 +62,10 @@ final class Connection: @unchecked Sendable {
     /// The loop tells when there is room to send.
     var awaitsRoom = false
 
+    /// Suspended until the receiver of the body has room.
+    private let isBodyHeldUp = Atomic(false)
+    /// What is left of a body of known length that is sent outside.
+    var bytesLeft: Int?
     let exchange = Mutex(ExchangeState())
 
     init(_ handle: ConnectionHandle, loop: EventLoop, isSurplus: Bool) {
@@ -116,7 +122,11 @@ extension Connection {
                 method: method, version: version, target: target, targetAddress: targetAddress)
             return headCompleted(raw)
         case .receiving(let head, _):
-            return bodyCompleted(head)
+            let request = HTTPRequest(head: head, body: body)
+            body = []
+            return bodyCompleted(request)
+        case .forwarding(let head, let receiver, _):
+            return bodyCompleted(HTTPRequest(head: head, body: [], receiver: receiver))
         case .discarding(let response):
             return answer(response)
         case .handling:
@@ -144,6 +154,9 @@ extension Connection {
                 body.append(contentsOf: bytes)
             }
             return true
+        case .forwarding(let head, let receiver, let limit):
+            forward(bytes, of: head, to: receiver, limit: limit)
+            return true
         case .discarding(let response):
             if progress.bodyBytes <= loop.configuration.drainLimitBytes { return true }
             // The library takes no answer in the middle of a body; it has nothing of its own to
@@ -152,6 +165,29 @@ extension Connection {
             return false
         case .idle, .readingHead, .handling, .answered, .streaming:
             return false
+        }
+    }
+
+    private func forward(
+        _ bytes: UnsafeRawBufferPointer, of head: HTTPRequestHead,
+        to receiver: any HTTPBodyReceiver, limit: Int
+    ) {
+        if progress.bodyBytes > limit {
+            receiver.abandon()
+            stage = .discarding(refuse(.bodyTooLarge, head: head))
+            return
+        }
+        // Taken back by whoever resumes: the receiver, or the end of the server.
+        isBodyHeldUp.store(true, ordering: .releasing)
+        let hasRoom = receiver.receive(Array(bytes)) { [self] in
+            if isBodyHeldUp.exchange(false, ordering: .acquiringAndReleasing) {
+                loop.enqueue(self, flush: true)
+            }
+        }
+        if hasRoom {
+            isBodyHeldUp.store(false, ordering: .releasing)
+        } else {
+            suspend()
         }
     }
 
@@ -181,6 +217,8 @@ extension Connection {
             stream.close()
             // A later answer may be read as slowly as any.
             limitSilence(socket, timeout: .zero)
+        case .forwarding(_, let receiver, _):
+            receiver.abandon()
         case .idle, .readingHead, .receiving, .discarding, .answered:
             break
         }
@@ -218,6 +256,12 @@ extension Connection {
             }
             body.reserveCapacity(min(length ?? 0, Connection.reservedBodyBytes))
             stage = .receiving(head, limit: limit)
+        case .receive(let receiver, let limit):
+            if let length, length > limit {
+                receiver.abandon()
+                return reject(head, with: refuse(.bodyTooLarge, head: head))
+            }
+            stage = .forwarding(head, receiver, limit: limit)
         case .refuse(let response):
             return reject(head, with: response)
         }
@@ -241,10 +285,11 @@ extension Connection {
         return true
     }
 
-    private func bodyCompleted(_ head: HTTPRequestHead) -> Bool {
-        if loop.isStopping { return answer(refuse(.stopping, head: head)) }
-        let request = HTTPRequest(head: head, body: body)
-        body = []
+    private func bodyCompleted(_ request: HTTPRequest) -> Bool {
+        if loop.isStopping {
+            request.receiver?.abandon()
+            return answer(refuse(.stopping, head: request.head))
+        }
         stage = .handling
         let number = exchange.withLock { $0.begin() }
         let direct = loop.handler.handle(
@@ -376,7 +421,7 @@ extension Connection {
             if isOutside { peerLeftOutside() }
         case .answered where isOutside:
             peerLeftOutside()
-        case .idle, .readingHead, .receiving, .discarding, .handling, .answered:
+        case .idle, .readingHead, .receiving, .forwarding, .discarding, .handling, .answered:
             // The library notices by itself.
             break
         }
@@ -390,6 +435,8 @@ extension Connection {
     func resume() {
         isSuspended = false
         if place.list == .settled { loop.move(self, to: .active) }
+        // It was not the client that paused.
+        if case .forwarding = stage { progress.lastByteAt = loop.now }
         guard let handle else { return resumeOutside() }
         loop.suspended -= 1
         if hasPeerFinished, !isBroken { answerHalfClosed() }
@@ -412,7 +459,7 @@ extension Connection {
     var isBusy: Bool {
         switch stage {
         case .idle, .readingHead: false
-        case .receiving, .discarding, .handling, .answered, .streaming: true
+        case .receiving, .forwarding, .discarding, .handling, .answered, .streaming: true
         }
     }
 
@@ -444,7 +491,7 @@ extension Connection {
             if progress.isHeadLate(now: loop.now, limit: limits.headTimeout) {
                 timeOut(.headTimeout)
             }
-        case .receiving, .discarding:
+        case .receiving, .forwarding, .discarding:
             if progress.isBodyLate(
                 now: loop.now, limit: limits.bodyTimeout, rate: limits.bodyBytesPerSecond)
             {
@@ -472,6 +519,11 @@ extension Connection {
     /// Answers a request that waits, because nobody else will, or finishes a stream.
     func cancel() {
         if case .streaming(let stream) = stage { stream.stop() }
+        if case .forwarding(let head, let receiver, _) = stage {
+            receiver.abandon()
+            stage = .discarding(refuse(.stopping, head: head))
+            if isBodyHeldUp.exchange(false, ordering: .acquiringAndReleasing) { resume() }
+        }
         guard case .handling = stage, isSuspended else { return }
         let response = refuse(.stopping, head: nil)
         let (gone, resume) = exchange.withLock { state in

@@ -108,15 +108,18 @@ struct ConnectionHandle: Equatable {
 
     /// Hands an answer to the library that asks `connection` for its body, piece by piece.
     func queue(_ response: HTTPResponse, bodyFrom connection: Connection) -> Bool {
-        queue(makeReply(connection, self), response)
+        queue(
+            makeReply(connection, self, lengthBytes: response.stream?.lengthBytes), response)
     }
 
     /// Hands over the head of an answer whose body would have come in pieces.
     func queueHead(_ response: HTTPResponse) -> Bool {
-        let reply = MHD_create_response_from_callback(UInt64.max, 1, refuseBody, nil, nil)
+        let length = response.stream?.lengthBytes
+        let reply = MHD_create_response_from_callback(
+            length.map(UInt64.init) ?? .max, 1, refuseBody, nil, nil)
         // The library ends a chunked body also where there is none, and a client takes that for
         // the next answer. It has no other way to leave the length open than to close.
-        if let reply { CMicroHTTPDEndByClosing(reply) }
+        if length == nil, let reply { CMicroHTTPDEndByClosing(reply) }
         return queue(reply, response)
     }
 
@@ -270,7 +273,7 @@ private func makeReply(_ body: [UInt8]) -> OpaquePointer? {
     return reply
 }
 
-/// The library's own buffer for a body that is not chunked, so for HTTP/1.0 only.
+/// The library's own buffer for a body of unknown length that is not chunked: for HTTP/1.0 only.
 private let streamBlockBytes = 1024
 
 /// How much of a stream is handed over at once: what it touches of the connection's memory pool
@@ -288,11 +291,15 @@ private final class BodyReader {
     }
 }
 
-private func makeReply(_ connection: Connection, _ handle: ConnectionHandle) -> OpaquePointer? {
+private func makeReply(
+    _ connection: Connection, _ handle: ConnectionHandle, lengthBytes: Int?
+) -> OpaquePointer? {
     // `releaseReader` lets go of it.
     let context = Unmanaged.passRetained(BodyReader(connection, handle))
     let reply = MHD_create_response_from_callback(
-        UInt64.max, streamBlockBytes, readBody, context.toOpaque(), releaseReader)
+        lengthBytes.map(UInt64.init) ?? .max,
+        lengthBytes == nil ? streamBlockBytes : pieceLimitBytes, readBody, context.toOpaque(),
+        releaseReader)
     if reply == nil { context.release() }
     return reply
 }

@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// A body that is written while it is being sent: chunked for HTTP/1.1, ended by the end of the
-/// connection for HTTP/1.0.
+/// A body that is written while it is being sent: with its `Content-Length` where that is known
+/// beforehand, otherwise chunked for HTTP/1.1 and ended by the end of the connection for HTTP/1.0.
 ///
 /// What is written is kept until the client's connection takes it, so a producer should write one
 /// bounded piece, wait for `onDrained`, and keep no more than its place meanwhile. A client that
@@ -50,9 +50,19 @@ package final class HTTPBodyStream: Sendable {
         }
     }
 
+    /// How long the body is, if that is known. Exactly so much has to be written.
+    let lengthBytes: Int?
     private let state = Mutex(State())
 
-    package init() {}
+    package init() {
+        lengthBytes = nil
+    }
+
+    /// A body whose length the head tells. When it is finished before all of it was written, the
+    /// connection is closed, which tells the client that something is missing.
+    package init(lengthBytes: Int) {
+        self.lengthBytes = lengthBytes
+    }
 
     /// Appends to the body. Any thread.
     ///

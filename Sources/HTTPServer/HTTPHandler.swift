@@ -15,6 +15,9 @@ package protocol HTTPHandler: AnyObject, Sendable {
 package enum BodyPolicy: Sendable {
     /// Up to so many bytes; more is refused with 413, before reading when the length is stated.
     case accept(limit: Int)
+    /// The same, for a body that is not held in memory: the request carries the receiver in its
+    /// place. From here on exactly one of `handle` and `HTTPBodyReceiver.abandon` is called.
+    case receive(any HTTPBodyReceiver, limit: Int)
     /// Answers without handing over the body.
     case refuse(HTTPResponse)
 }

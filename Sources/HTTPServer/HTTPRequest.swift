@@ -55,10 +55,15 @@ package struct HTTPRequest: Sendable {
     package let head: HTTPRequestHead
     /// With the chunk framing taken off.
     package let body: [UInt8]
+    /// What has got the body, which is then empty here.
+    package let receiver: (any HTTPBodyReceiver)?
 
-    package init(head: HTTPRequestHead, body: [UInt8]) {
+    package init(
+        head: HTTPRequestHead, body: [UInt8], receiver: (any HTTPBodyReceiver)? = nil
+    ) {
         self.head = head
         self.body = body
+        self.receiver = receiver
     }
 
     package var method: HTTPMethod { head.method }

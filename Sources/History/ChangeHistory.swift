@@ -25,7 +25,7 @@ package final class ChangeHistory: Sendable {
         case gone(floor: Zxid)
     }
 
-    private struct State {
+    struct State {
         /// Everything behind `base`, up to `last`.
         var window = Deque<HistoricTransaction>()
         var windowBytes = 0
@@ -48,39 +48,41 @@ package final class ChangeHistory: Sendable {
         var hasHole = false
     }
 
-    private let state: Mutex<State>
-    private let files: FilesBox
-    private let writer = DispatchQueue(label: "aviary.history", qos: .utility)
+    let state: Mutex<State>
+    let files: FilesBox
+    let writer = DispatchQueue(label: "aviary.history", qos: .utility)
     /// One at a time: each holds a whole file for a moment.
-    private let reader = DispatchQueue(label: "aviary.history.read", qos: .userInitiated)
-    private struct Cached: Sendable {
-        var path: String
-        var content: HistorySegment.Content
-        var number: Int
-    }
-
+    let reader = DispatchQueue(label: "aviary.history.read", qos: .userInitiated)
     /// The file that was read last.
-    private let cache = Mutex<Cached?>(nil)
-    private let disk: any Disk
+    let cache = Mutex<CachedSegment?>(nil)
+    let disk: any Disk
     private let windowLimit: Int
     private let retention: RetentionPolicy
-    private let logger: Logger
+    let logger: Logger
 
     /// The files belong to the writer's queue, and the list of them to whoever reads.
-    private final class FilesBox: @unchecked Sendable {
+    final class FilesBox: @unchecked Sendable {
         // Unchecked: `files` is used on the writer's queue only.
         let files: HistoryFiles
-        let segments: Mutex<[HistorySegment]>
+        let listing: Mutex<Listing>
 
         init(_ files: HistoryFiles) {
             self.files = files
-            segments = Mutex(files.segments)
+            listing = Mutex(Listing(segments: files.segments, growing: files.growing))
         }
 
         func publish() {
-            let list = files.segments
-            segments.withLock { $0 = list }
+            let new = Listing(segments: files.segments, growing: files.growing)
+            listing.withLock { $0 = new }
         }
+    }
+
+    /// The files that there are.
+    struct Listing: Sendable {
+        /// The oldest first.
+        var segments: [HistorySegment]
+        /// Of the last one.
+        var growing: GrowingIndex
     }
 
     /// Goes on from what the disk holds.
@@ -106,7 +108,7 @@ package final class ChangeHistory: Sendable {
             state = Mutex(
                 State(
                     base: files.last, last: files.last, visible: snapshot, filesFloor: floor,
-                    written: files.last, hasHole: files.olderEnd != nil))
+                    written: files.last, hasHole: files.isBroken))
         } else {
             state = Mutex(
                 State(
@@ -185,7 +187,7 @@ package final class ChangeHistory: Sendable {
 
     // MARK: Writing, on the writer's queue
 
-    private func write() {
+    func write() {
         while true {
             let (restart, batch) = state.withLock { state -> (Zxid?, [HistoricTransaction]) in
                 if state.isClosed { return (nil, []) }
@@ -322,125 +324,11 @@ package final class ChangeHistory: Sendable {
             }
         }
     }
-
-    // MARK: Reading, on any thread
-
-    /// Everything behind this zxid is held.
-    package var floor: Zxid { state.withLock { $0.floor } }
-
-    /// Up to where the served tree is, and so the history.
-    package var last: Zxid { state.withLock { $0.visible } }
-
-    /// What memory holds behind a zxid.
-    ///
-    /// - Parameters:
-    ///   - zxid: Exclusive.
-    ///   - limit: The largest number of transactions.
-    /// - Returns: Transactions, or where else to look.
-    package func recent(after zxid: Zxid, limit: Int = 256) -> Excerpt {
-        state.withLock { state in
-            if zxid < state.floor { return .gone(floor: state.floor) }
-            if zxid >= state.visible { return .transactions([], through: state.visible) }
-            if zxid < state.base { return .onDisk }
-            let start = state.window.firstIndex(after: zxid)
-            let found = state.window[start...].prefix(limit).prefix { $0.zxid <= state.visible }
-            let isAll = start + found.count == state.window.count
-            return .transactions(
-                Array(found), through: isAll ? state.visible : found.last?.zxid ?? state.visible)
-        }
-    }
-
-    /// What the disk holds behind a zxid.
-    ///
-    /// - Parameters:
-    ///   - zxid: Exclusive.
-    ///   - complete: Called on a thread of the history's own, with one file's worth at most.
-    package func older(
-        after zxid: Zxid, complete: @escaping @Sendable (Excerpt) -> Void
-    ) {
-        reader.async { complete(self.readFiles(after: zxid)) }
-    }
-
-    private func readFiles(after zxid: Zxid) -> Excerpt {
-        let (floor, base, visible) = state.withLock { ($0.floor, $0.base, $0.visible) }
-        if zxid < floor { return .gone(floor: floor) }
-        let segments = files.segments.withLock { $0 }
-        guard let index = segments.lastIndex(where: { $0.base <= zxid }) else {
-            return .gone(floor: floor)
-        }
-        do throws(StorageError) {
-            // The newest file is read while it grows, but it has all that memory has forgotten.
-            let end = index + 1 < segments.count ? segments[index + 1].base : nil
-            let content = try content(of: segments[index], through: end ?? base)
-            let start = content.transactions.firstIndex(after: zxid)
-            let found = content.transactions[start...].prefix(ChangeHistory.longestExcerpt)
-                .prefix { $0.zxid <= visible }
-            let isAll = start + found.count == content.transactions.count
-            return .transactions(
-                Array(found),
-                through: isAll ? min(end ?? content.last, visible) : found.last?.zxid ?? visible)
-        } catch {
-            return lost(segments[index], next: segments[(index + 1)...].first, error)
-        }
-    }
-
-    private static let longestExcerpt = 1_000
-    private static let cacheTime = DispatchTimeInterval.seconds(10)
-
-    /// A file's content, kept for a while: whoever catches up takes many pieces of it.
-    private func content(
-        of segment: HistorySegment, through end: Zxid
-    ) throws(StorageError) -> HistorySegment.Content {
-        if let cached = cache.withLock({ $0 }), cached.path == segment.path,
-            cached.content.last >= end
-        {
-            return cached.content
-        }
-        guard let content = try segment.read(from: disk, keeping: { _ in true }),
-            content.last >= end
-        else { throw .damagedFile(path: segment.path, problem: "a record is damaged") }
-        let number = cache.withLock { cache in
-            let number = (cache?.number ?? 0) + 1
-            cache = Cached(path: segment.path, content: content, number: number)
-            return number
-        }
-        reader.asyncAfter(deadline: .now() + ChangeHistory.cacheTime) {
-            self.cache.withLock { if $0?.number == number { $0 = nil } }
-        }
-        return content
-    }
-
-    /// A file that cannot be read is a hole: only what is behind it is offered from now on.
-    private func lost(
-        _ segment: HistorySegment, next: HistorySegment?, _ error: StorageError
-    ) -> Excerpt {
-        let (isLoss, floor) = state.withLock { state in
-            // It may have been removed while it was about to be read.
-            let end = next?.base ?? state.base
-            guard end > state.filesFloor else { return (false, state.floor) }
-            state.filesFloor = end
-            state.hasHole = true
-            if next == nil {
-                state.written = end
-                state.restartsAt = end
-            }
-            return (true, state.floor)
-        }
-        if isLoss {
-            logger.error("part of the history is lost: \(error)")
-            writer.async {
-                self.files.files.forget(through: segment)
-                self.files.publish()
-                self.write()
-            }
-        }
-        return .gone(floor: floor)
-    }
 }
 
 extension RandomAccessCollection where Element == HistoricTransaction, Index == Int {
     /// The index of the first transaction behind a zxid.
-    fileprivate func firstIndex(after zxid: Zxid) -> Int {
+    func firstIndex(after zxid: Zxid) -> Int {
         var low = 0
         var high = count
         while low < high {

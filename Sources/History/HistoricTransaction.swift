@@ -31,7 +31,10 @@ package struct HistoricTransaction: Equatable, Sendable {
 
     /// About how many bytes it takes in memory.
     var sizeBytes: Int {
-        changes.reduce(64) { $0 + $1.path.bytes.count + ($1.data?.count ?? 0) + 400 }
+        changes.reduce(64) { size, change in
+            size + change.path.bytes.count + (change.data?.count ?? 0)
+                + (change.replaced.data?.count ?? 0) + 560
+        }
     }
 }
 
@@ -71,6 +74,19 @@ extension Change {
         self.init(
             kind: kind, path: path, zxid: zxid, position: position, znode: znode, data: data,
             parent: parent)
+        switch kind {
+        case .created:
+            break
+        case .dataChanged:
+            replaced.stat = try Stat(from: &reader)
+            replaced.data = try reader.readBuffer()
+        case .aclChanged:
+            replaced.stat = try Stat(from: &reader)
+            replaced.acl = try reader.readACL()
+        case .deleted:
+            replaced.data = try reader.readBuffer()
+        }
+        if parent != nil { replaced.parent = try Stat(from: &reader) }
     }
 
     fileprivate func write(to writer: inout JuteWriter) {
@@ -81,6 +97,19 @@ extension Change {
         writer.write(buffer: data)
         writer.write(bool: parent != nil)
         parent?.write(to: &writer)
+        switch kind {
+        case .created:
+            break
+        case .dataChanged:
+            (replaced.stat ?? znode.stat).write(to: &writer)
+            writer.write(buffer: replaced.data)
+        case .aclChanged:
+            (replaced.stat ?? znode.stat).write(to: &writer)
+            writer.write(acl: replaced.acl ?? znode.acl)
+        case .deleted:
+            writer.write(buffer: replaced.data)
+        }
+        if let parent { (replaced.parent ?? parent.stat).write(to: &writer) }
     }
 }
 

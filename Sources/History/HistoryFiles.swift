@@ -19,7 +19,11 @@ package final class HistoryFiles {
     private(set) var older: [HistorySegment] = []
     /// Where that ends.
     private(set) var olderEnd: Zxid?
+    /// Whether there was more before that cannot be read, or not as one piece.
+    private(set) var isBroken = false
     private var fetched: [HistorySegment] = []
+    /// Of the file that grows.
+    private(set) var growing = GrowingIndex()
     private var file: (any DiskFile)?
     private var size = 0
     /// Complete through here.
@@ -52,6 +56,7 @@ package final class HistoryFiles {
         guard let newest = found.last,
             let content = try newest.read(from: disk, keeping: { _ in false })
         else { return }
+        growing = GrowingIndex(newest.index(of: try disk.content(of: newest.path) ?? []))
         let file = try disk.open(newest.path, .update)
         if !content.isWhole { try file.resize(to: content.validBytes) }
         self.file = file
@@ -59,9 +64,9 @@ package final class HistoryFiles {
         last = content.last
         var rest = found.dropLast()
         segments = try HistoryFiles.chain(endingWith: newest, &rest, on: disk)
-        guard let last = rest.popLast(),
-            let end = try last.read(from: disk, keeping: { _ in false })?.last
-        else { return }
+        guard let last = rest.popLast() else { return }
+        isBroken = true
+        guard let end = try last.read(from: disk, keeping: { _ in false })?.last else { return }
         older = try HistoryFiles.chain(endingWith: last, &rest, on: disk)
         olderEnd = end
     }
@@ -73,7 +78,7 @@ package final class HistoryFiles {
         let path = folder + "/owner"
         if try disk.content(of: path) == owner.bytes { return }
         for name in try disk.names(in: folder)
-        where HistorySegment(fileName: name, in: folder) != nil {
+        where HistorySegment(fileName: name, in: folder) != nil || HistorySegment.isIndex(name) {
             try disk.remove("\(folder)/\(name)")
         }
         try disk.syncDirectory(folder)
@@ -118,6 +123,7 @@ package final class HistoryFiles {
             guard let segment = HistorySegment(fileName: name, in: folder), segment.base >= zxid
             else { continue }
             try disk.remove(segment.path)
+            try disk.removeIfPresent(segment.indexPath)
         }
         try begin(at: zxid)
     }
@@ -129,6 +135,7 @@ package final class HistoryFiles {
         try disk.syncDirectory(folder)
         self.file = file
         size = HistorySegment.headerSize
+        growing = GrowingIndex()
         last = zxid
         segments.append(segment)
     }
@@ -142,7 +149,9 @@ package final class HistoryFiles {
                 try finish()
                 try begin(at: last)
             }
-            HistorySegment.append(transaction, to: &bytes)
+            let offset = size + bytes.count
+            let length = HistorySegment.append(transaction, to: &bytes)
+            growing.add(transaction, at: offset, length: length)
             last = transaction.zxid
         }
         try write(&bytes)
@@ -171,6 +180,21 @@ package final class HistoryFiles {
         HistorySegment.append(mark: last, to: &mark)
         try write(&mark)
         try file?.sync()
+        guard let segment = segments.last else { return }
+        do throws(StorageError) {
+            try HistoryFiles.writeIndex(growing.index, of: segment, size: size, on: disk)
+        } catch {
+            // The history is complete without it: whoever wants it makes it.
+        }
+    }
+
+    /// Not synced: one that a crash has torn is made again.
+    static func writeIndex(
+        _ index: HistoryIndex, of segment: HistorySegment, size: Int, on disk: any Disk
+    ) throws(StorageError) {
+        let file = try disk.open(segment.indexPath, .replace)
+        try file.write(
+            HistoryIndexFile.content(of: index, about: segment, size: size), at: 0)
     }
 
     // MARK: Old files
@@ -194,7 +218,11 @@ package final class HistoryFiles {
     func expire(_ policy: RetentionPolicy, now: Duration) throws(StorageError) -> [String] {
         var sizes: [Int] = []
         for segment in older + segments {
-            sizes.append(try disk.open(segment.path, .read).size())
+            var size = try disk.open(segment.path, .read).size()
+            if try disk.exists(segment.indexPath) {
+                size += try disk.open(segment.indexPath, .read).size()
+            }
+            sizes.append(size)
         }
         var total = sizes.reduce(0, +)
         while segments.count > 2 || !older.isEmpty {
@@ -207,9 +235,13 @@ package final class HistoryFiles {
         }
         // What lies before a second hole is of no more use to anybody either.
         let kept = Set((older + segments).map(\.path))
-        return try disk.names(in: folder)
-            .compactMap { HistorySegment(fileName: $0, in: folder)?.path }
-            .filter { !kept.contains($0) }
+        let files = try disk.names(in: folder)
+        let expired = files.compactMap { HistorySegment(fileName: $0, in: folder) }
+            .filter { !kept.contains($0.path) }.map(\.path)
+        let indices = Set((older + segments).map(\.indexPath))
+        return expired
+            + files.filter(HistorySegment.isIndex).map { "\(folder)/\($0)" }
+            .filter { !indices.contains($0) }
     }
 
     func remove(_ paths: [String]) throws(StorageError) {
@@ -256,6 +288,8 @@ package final class HistoryFiles {
         // The newest first: after a crash what is there has no hole.
         for segment in fetched.reversed() {
             let own = HistorySegment(base: segment.base, in: folder)
+            // Of a file that had the name before.
+            try disk.removeIfPresent(own.indexPath)
             try disk.rename(segment.path, to: own.path)
             adopted.insert(own, at: 0)
         }

@@ -11,10 +11,12 @@ struct HistorySegment: Sendable {
     /// The file holds every transaction after this one, up to its end.
     let base: Zxid
     let path: String
+    /// Says which of its transactions touched which paths.
+    let indexPath: String
 
     static let headerSize = 16
     private static let magic: [UInt8] = Array("AVHI".utf8)
-    private static let format: UInt32 = 1
+    private static let format: UInt32 = 2
     private static let frameSize = 8
     private static let markSize = frameSize + 9
     /// Larger than any transaction can become with its stats and lists.
@@ -27,19 +29,24 @@ struct HistorySegment: Sendable {
 
     private static let prefix = "events."
     private static let fetchedPrefix = "fetched."
+    private static let indexPrefix = "index."
 
     init(base: Zxid, in folder: String) {
         self.base = base
         path = "\(folder)/\(HistorySegment.prefix)\(base)"
+        indexPath = "\(folder)/\(HistorySegment.indexPrefix)\(base)"
     }
 
     /// One that came from another member and is not part of the history yet.
     init(fetchedAfter base: Zxid, in folder: String) {
         self.base = base
         path = "\(folder)/\(HistorySegment.fetchedPrefix)\(base)"
+        indexPath = "\(path).index"
     }
 
     static func isFetched(_ fileName: String) -> Bool { fileName.hasPrefix(fetchedPrefix) }
+
+    static func isIndex(_ fileName: String) -> Bool { fileName.hasPrefix(indexPrefix) }
 
     /// Nil for the name of anything that is no segment.
     init?(fileName: String, in folder: String) {
@@ -61,11 +68,14 @@ struct HistorySegment: Sendable {
 
     // MARK: Records
 
-    static func append(_ transaction: HistoricTransaction, to bytes: inout [UInt8]) {
+    /// - Returns: How many bytes the record takes.
+    @discardableResult
+    static func append(_ transaction: HistoricTransaction, to bytes: inout [UInt8]) -> Int {
         var payload = JuteWriter(reserving: transaction.sizeBytes)
         payload.write(byte: Tag.transaction.rawValue)
         transaction.write(to: &payload)
         append(payload: payload.bytes, to: &bytes)
+        return frameSize + payload.bytes.count
     }
 
     static func append(mark zxid: Zxid, to bytes: inout [UInt8]) {
@@ -168,11 +178,57 @@ struct HistorySegment: Sendable {
         }
     }
 
+    /// Where which of its transactions are, as far as the bytes of the file make sense.
+    func index(of bytes: [UInt8]) -> HistoryIndex {
+        var index = HistoryIndex()
+        var offset = HistorySegment.headerSize
+        while offset < bytes.count, let payload = HistorySegment.payload(in: bytes, at: offset) {
+            if let transaction = HistorySegment.transaction(payload, in: bytes) {
+                index.add(transaction, at: offset, length: payload.upperBound - offset)
+            }
+            offset = payload.upperBound
+        }
+        return index
+    }
+
+    /// Reads one transaction.
+    ///
+    /// - Parameters:
+    ///   - place: Where the index says that it is.
+    ///   - file: This one, open.
+    /// - Returns: Nil when it is not there.
+    /// - Throws: `.disk`.
+    static func transaction(
+        at place: RecordPlace, in file: any DiskFile
+    ) throws(StorageError) -> HistoricTransaction? {
+        let bytes = try file.read(place.length, at: place.offset)
+        guard bytes.count == place.length, let payload = payload(in: bytes, at: 0),
+            let transaction = transaction(payload, in: bytes), transaction.zxid == place.zxid
+        else { return nil }
+        return transaction
+    }
+
+    /// Nil for a mark, and for bytes that are no record.
+    private static func transaction(
+        _ payload: Range<Int>, in bytes: [UInt8]
+    ) -> HistoricTransaction? {
+        var reader = JuteReader(bytes, in: payload)
+        do throws(JuteError) {
+            guard Tag(rawValue: try reader.readByte()) == .transaction else { return nil }
+            return try HistoricTransaction(from: &reader)
+        } catch {
+            return nil
+        }
+    }
+
     /// Whether the file is finished, and ends where the next one begins.
     func ends(at zxid: Zxid, on disk: any Disk) throws(StorageError) -> Bool {
         let file = try disk.open(path, .read)
         let size = try file.size()
-        guard size >= HistorySegment.headerSize + HistorySegment.markSize else { return false }
+        guard size >= HistorySegment.headerSize + HistorySegment.markSize,
+            // Not one of another format.
+            try file.read(HistorySegment.headerSize, at: 0) == header
+        else { return false }
         var expected: [UInt8] = []
         HistorySegment.append(mark: zxid, to: &expected)
         return try file.read(HistorySegment.markSize, at: size - HistorySegment.markSize)

@@ -1,5 +1,6 @@
 import Jute
 import Synchronization
+import ZnodeTree
 
 /// Digests of the served state at a few zxids that all members pick alike, so that they can be
 /// compared while writes go on.
@@ -21,6 +22,34 @@ final class DigestLog: Sendable {
     ///   is not of one moment.
     init(exactAfter: Zxid) {
         state = Mutex(State(exactAfter: exactAfter))
+    }
+
+    /// Views of the state that somebody waits for, by the zxid they are of.
+    private let pins = Mutex<[Zxid: [@Sendable (DataTree?) -> Void]]>([:])
+    private let nextPin = Atomic<Int64>(.max)
+
+    /// Calls once the state is exactly that of a zxid, which is still to come.
+    func pin(at zxid: Zxid, _ complete: @escaping @Sendable (DataTree?) -> Void) {
+        pins.withLock { pins in
+            pins[zxid, default: []].append(complete)
+            nextPin.store(pins.keys.min()?.rawValue ?? .max, ordering: .relaxed)
+        }
+    }
+
+    /// Whether somebody waits for a state up to this zxid.
+    func isAwaited(_ zxid: Zxid) -> Bool { zxid.rawValue >= nextPin.load(ordering: .relaxed) }
+
+    /// Gives the state to whoever waits for it. Who waited for one that never was gets nil.
+    func release(_ zxid: Zxid, _ view: DataTree) {
+        let due = pins.withLock { pins in
+            let due = pins.filter { $0.key <= zxid }
+            for key in due.keys { pins[key] = nil }
+            nextPin.store(pins.keys.min()?.rawValue ?? .max, ordering: .relaxed)
+            return due
+        }
+        for (key, waiting) in due {
+            for complete in waiting { complete(key == zxid ? view : nil) }
+        }
     }
 
     static func mustHave(_ zxid: Zxid) -> Bool { zxid.counter.isMultiple(of: stride) }

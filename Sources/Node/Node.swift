@@ -7,7 +7,7 @@ package import Replica
 import Storage
 import Synchronization
 import Zab
-import ZnodeTree
+package import ZnodeTree
 
 /// One member of an ensemble, or a node that stands alone: the replica with its thread, its
 /// sockets and its disk. Everything here may be called from any thread.
@@ -22,6 +22,7 @@ package final class Node: Sendable {
     package let recovery: RecoveryDesk
     private let digestLog: DigestLog
     private let endedSessions: EndedSessions
+    private let gate: GateWatch
     package let id: PeerID
     package let startedAt: Int64
 
@@ -49,13 +50,14 @@ package final class Node: Sendable {
         let batchListener = BatchListener()
         let waits = WaitService(limit: settings.waitLimit)
         let endedSessions = EndedSessions()
+        let gate = GateWatch()
         let made: Result<Made, NodeError>
         do {
             made = try eventLoop.submit {
                 Result { () throws(NodeError) in
                     try Self.makeLoop(
                         settings, eventLoop, mailbox, logger, published, batchListener, waits,
-                        endedSessions)
+                        endedSessions, gate)
                 }
             }.wait()
         } catch {
@@ -67,6 +69,7 @@ package final class Node: Sendable {
         self.batchListener = batchListener
         self.waits = waits
         self.endedSessions = endedSessions
+        self.gate = gate
         waits.onRenewal { [weak self] in self?.touch($0) }
     }
 
@@ -78,7 +81,7 @@ package final class Node: Sendable {
         _ settings: NodeSettings, _ eventLoop: any EventLoop,
         _ mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, _ logger: Logger,
         _ published: StatusBox, _ batchListener: BatchListener, _ waits: WaitService,
-        _ endedSessions: EndedSessions
+        _ endedSessions: EndedSessions, _ gate: GateWatch
     ) throws(NodeError) -> Made {
         let now = Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
         let disk = PosixDisk()
@@ -121,9 +124,8 @@ package final class Node: Sendable {
             dataDirectory: settings.directory.dataDirectory, on: disk, logger: logger)
         let loop = NodeLoop(
             eventLoop: eventLoop, settings: settings, storage: storage, waits: waits,
-            endedSessions: endedSessions, desk: desk, digests: digests, initialHold: opened.hold,
-            mailbox: mailbox,
-            logger: logger,
+            endedSessions: endedSessions, gate: gate, desk: desk, digests: digests,
+            initialHold: opened.hold, mailbox: mailbox, logger: logger,
             batchEnded: { batchListener.batchEnded() },
             publish: { published.set($0) })
         inbox.bind(NIOLoopBound(loop, eventLoop: eventLoop))
@@ -135,6 +137,7 @@ package final class Node: Sendable {
             random: SystemRandomNumberGenerator(), clock: currentTimeMillis(),
             exactAfter: opened.exactAfter)
         loop.replica = replica
+        replica.served.read { gate.look(at: $0) }
         loop.publishStatus(now)
         return (NIOLoopBound(loop, eventLoop: eventLoop), replica.served, history, desk, digests)
     }
@@ -179,6 +182,9 @@ package final class Node: Sendable {
 
     package var status: NodeStatus { published.get() }
 
+    /// Odd while the ensemble is being restored, as of the served state; another number each time.
+    package var restoreGeneration: Int { gate.generation }
+
     /// Cheaper than the whole status: no lock, nothing copied.
     package var standing: NodeStanding { published.standing }
 
@@ -186,6 +192,33 @@ package final class Node: Sendable {
     /// the same zxid must be the same.
     package var digests: [Zxid: UInt64] {
         digestLog.digests(with: served.read { ($0.lastApplied, $0.digest) })
+    }
+
+    /// An exact view of the state at a zxid that this node has just reached or is about to reach.
+    ///
+    /// - Parameters:
+    ///   - zxid: Not applied yet, or the last one that was.
+    ///   - complete: Gets nil when the node is past it already, or never is at exactly that state.
+    ///     Called on the node's thread; perhaps never, if nothing more is written.
+    package func pin(at zxid: Zxid, complete: @escaping @Sendable (DataTree?) -> Void) {
+        post { loop in
+            guard let replica = loop.replica else { return complete(nil) }
+            let last = replica.served.read { $0.lastApplied }
+            if zxid == last { return complete(replica.served.view()) }
+            if zxid < last { return complete(nil) }
+            loop.digests.pin(at: zxid, complete)
+        }
+    }
+
+    /// Serves a state that was mended, brought up to date.
+    ///
+    /// - Parameters:
+    ///   - state: What a quorum has at its zxid.
+    ///   - complete: Gets false if it came too late: then nothing has changed.
+    package func serve(mended state: DataTree, complete: @escaping @Sendable (Bool) -> Void) {
+        post { loop in
+            complete(loop.replica?.serve(mended: state, now: loop.now) ?? false)
+        }
     }
 
     /// The served state is not the one that a quorum has: the leader's takes its place.
@@ -266,6 +299,44 @@ package final class Node: Sendable {
             ) { complete(session, $0) }
         }
     }
+
+    /// Writes a snapshot of this moment's state, while writes go on.
+    package func takeSnapshot(complete: @escaping SnapshotCompletion) {
+        post { loop in
+            guard let replica = loop.replica, !loop.isStopping, loop.hasServed else {
+                return complete(.unavailable)
+            }
+            guard loop.storage.whenSaved(complete) else { return complete(.busy) }
+            replica.requestSnapshot()
+        }
+    }
+
+    /// Writes a snapshot of this moment's state, while writes go on; after one that is being
+    /// written now.
+    ///
+    /// - Returns: Its zxid.
+    /// - Throws: One line that says why there is none.
+    package func takeSnapshot() async throws(NodeError) -> Zxid {
+        while true {
+            let outcome = await withCheckedContinuation { continuation in
+                takeSnapshot { continuation.resume(returning: $0) }
+            }
+            switch outcome {
+            case .saved(let zxid): return zxid
+            case .unavailable: throw NodeError("the node serves no state yet, or is stopping")
+            case .failed(let reason): throw NodeError(reason)
+            case .busy: break
+            }
+            do {
+                try await Task.sleep(for: .seconds(1))
+            } catch {
+                throw NodeError("the node is stopping")
+            }
+        }
+    }
+
+    /// Milliseconds since 1970.
+    package static var wallClock: Int64 { currentTimeMillis() }
 
     /// How a session ended, if this node still knows.
     package func end(of session: SessionID) -> SessionEnd? { endedSessions[session] }

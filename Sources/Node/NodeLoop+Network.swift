@@ -157,9 +157,13 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func applied(_ result: TxnResult) {
+        gate.applied(result)
         storage.noteCommitted(result.zxid)
         if DigestLog.mustHave(result.zxid), let replica {
             digests.add(result.zxid, replica.served.read { $0.digest })
+        }
+        if digests.isAwaited(result.zxid), let replica {
+            digests.release(result.zxid, replica.served.view())
         }
         storage.history.applied(result)
         endedSessions.applied(result)
@@ -167,6 +171,7 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func replacedState(through zxid: Zxid) {
+        replica?.served.read { gate.look(at: $0) }
         digests.removeAll()
         storage.history.jumped(to: zxid)
         waits.replacedState(through: zxid)

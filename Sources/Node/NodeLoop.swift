@@ -20,6 +20,7 @@ final class NodeLoop {
     let storage: NodeStorage
     let waits: WaitService
     let endedSessions: EndedSessions
+    let gate: GateWatch
     let desk: RecoveryDesk
     let digests: DigestLog
     /// Why the node takes no part from its start on.
@@ -41,14 +42,15 @@ final class NodeLoop {
     private var timer: Scheduled<Void>?
     private var timerAt = Milliseconds.max
     private var nextPublication: Milliseconds = 0
-    private var hasServed = false
+    private(set) var hasServed = false
     private var leaderlessSince: Milliseconds?
     var isStopping = false
     var onStopped: () -> Void = {}
 
     init(
         eventLoop: any EventLoop, settings: NodeSettings, storage: NodeStorage,
-        waits: WaitService, endedSessions: EndedSessions, desk: RecoveryDesk, digests: DigestLog,
+        waits: WaitService, endedSessions: EndedSessions, gate: GateWatch, desk: RecoveryDesk,
+        digests: DigestLog,
         initialHold: Hold?,
         mailbox: Mailbox<@Sendable (NodeLoop) -> Void>, logger: Logger,
         batchEnded: @escaping @Sendable () -> Void,
@@ -59,6 +61,7 @@ final class NodeLoop {
         self.storage = storage
         self.waits = waits
         self.endedSessions = endedSessions
+        self.gate = gate
         self.desk = desk
         self.digests = digests
         self.initialHold = initialHold

@@ -21,6 +21,8 @@ final class NodeStorage {
     /// A second snapshot at the same time would only compete with the first.
     private let snapshotSlot = SnapshotSlot()
     private var installation: Installation?
+    /// Who is told of the next snapshot.
+    private var snapshotCompletion: SnapshotCompletion?
 
     /// Records of this batch, and the tenure they were appended in.
     private var unsent: [LogRecord] = []
@@ -140,14 +142,27 @@ final class NodeStorage {
 
     // MARK: Snapshots
 
+    /// Tells of the next snapshot that is written.
+    ///
+    /// - Returns: False when one is being written now, or waited for.
+    func whenSaved(_ complete: @escaping SnapshotCompletion) -> Bool {
+        guard snapshotCompletion == nil, !snapshotSlot.isInUse else { return false }
+        snapshotCompletion = complete
+        return true
+    }
+
     /// Writes a snapshot beside the log; the log begins a new file, so that old ones can go.
     func saveSnapshot(of view: DataTree) {
         guard snapshotSlot.take() else { return }
         log.roll()
         let (directory, retention, logger, slot) = (directory, retention, logger, snapshotSlot)
-        let history = history
+        let (history, complete) = (history, snapshotCompletion.take())
         snapshotQueue.async {
-            defer { slot.free() }
+            var outcome = SnapshotOutcome.saved(view.lastApplied)
+            defer {
+                slot.free()
+                complete?(outcome)
+            }
             do throws(StorageError) {
                 var writer = try directory.snapshots.begin(view.lastApplied)
                 try Self.write(view, to: &writer)
@@ -160,6 +175,7 @@ final class NodeStorage {
                 history.purge(now: .sinceEpoch())
             } catch {
                 // The log still has everything; the next snapshot may succeed.
+                outcome = .failed("\(error)")
                 logger.error("the snapshot at \(view.lastApplied) failed: \(error)")
             }
         }
@@ -217,6 +233,7 @@ final class NodeStorage {
     }
 
     func stop() {
+        snapshotCompletion.take()?(.unavailable)
         flushAppends()
         snapshotQueue.sync {}
         history.sync(through: history.last)
@@ -240,6 +257,8 @@ private final class SnapshotSlot: Sendable {
     func free() {
         isTaken.withLock { $0 = false }
     }
+
+    var isInUse: Bool { isTaken.withLock { $0 } }
 }
 
 /// One installation of a received state: it can be cancelled until it touches what is durable.

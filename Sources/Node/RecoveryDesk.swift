@@ -129,6 +129,14 @@ package final class RecoveryDesk: Sendable {
         try directory.detachments()
     }
 
+    /// Keeps what single znodes were before they were mended.
+    ///
+    /// - Parameter lines: A JSON object each.
+    /// - Throws: `.disk`.
+    package func keepMended(_ lines: [UInt8]) throws(StorageError) {
+        try directory.keep(lines, as: "znodes.ndjson", because: .mended)
+    }
+
     /// Deletes what was set aside.
     ///
     /// - Returns: False if there is nothing of this number.

@@ -11,6 +11,7 @@ import ZnodeTree
 ///     ensemble 5c6a0be2f5f7d1a3
 ///     history 5c6a0be2f5f7d1a3
 ///     discarded 0000000100000007 0010000000000000
+///     restored 0000000300000042
 ///
 /// - Source: SOUNDNESS, sections 2 and 8.
 package struct Lineage: Equatable, Sendable {
@@ -22,6 +23,9 @@ package struct Lineage: Equatable, Sendable {
     package var history: UInt64
     /// What recoveries have given up, in order.
     package var discarded: [Branch]
+    /// The last zxid before a snapshot took the place of the state. The transactions up to it are
+    /// still a part of the history, but nobody who has seen the state of then can go on from it.
+    package var restored: Zxid?
 
     /// The zxids above `fork` and below `base` are of no transaction that anybody has.
     package struct Branch: Equatable, Sendable {
@@ -47,6 +51,21 @@ package struct Lineage: Equatable, Sendable {
         !discarded.contains { $0.fork < zxid && zxid < $0.base }
     }
 
+    /// Whether a client that has seen this zxid has seen the state that the history goes on from.
+    package func isCurrent(_ zxid: Zxid) -> Bool {
+        has(zxid) && zxid > restored ?? .untrusted
+    }
+
+    /// Gives the history another name, because its state is another: cursors carry the name.
+    ///
+    /// - Parameters:
+    ///   - zxid: The last one that clients may have seen.
+    ///   - history: The new name, drawn at random.
+    package mutating func restore(after zxid: Zxid, history: UInt64) {
+        restored = max(zxid, restored ?? zxid)
+        self.history = history
+    }
+
     /// Begins another history.
     ///
     /// - Parameters:
@@ -66,12 +85,14 @@ extension Lineage {
         var ensemble: EnsembleID?
         var history: UInt64?
         var discarded: [Branch] = []
+        var restored: Zxid?
         for line in String(decoding: data, as: UTF8.self).split(separator: "\n") {
             let words = line.split(separator: " ")
             let numbers = words.dropFirst().compactMap { UInt64($0, radix: 16) }
             switch (words.first, numbers.count) {
             case ("ensemble", 1): ensemble = numbers[0]
             case ("history", 1): history = numbers[0]
+            case ("restored", 1): restored = Zxid(rawValue: Int64(bitPattern: numbers[0]))
             case ("discarded", 2):
                 let ends = numbers.map { Zxid(rawValue: Int64(bitPattern: $0)) }
                 guard ends[0] < ends[1] else { return nil }
@@ -83,12 +104,14 @@ extension Lineage {
         self.ensemble = ensemble
         self.history = history
         self.discarded = discarded
+        self.restored = restored
     }
 
     /// As the znode holds it.
     package var data: [UInt8] {
         var text = "ensemble \(Self.digits(ensemble))\nhistory \(Self.digits(history))\n"
         for branch in discarded { text += "discarded \(branch.fork) \(branch.base)\n" }
+        if let restored { text += "restored \(restored)\n" }
         return Array(text.utf8)
     }
 

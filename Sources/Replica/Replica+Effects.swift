@@ -1,6 +1,6 @@
 package import Jute
 package import Zab
-import ZnodeTree
+package import ZnodeTree
 
 extension Replica {
     func perform(_ effect: Effect, _ now: Milliseconds) {
@@ -116,6 +116,12 @@ extension Replica {
         reads.applied(through: served.read { $0.lastApplied })
     }
 
+    /// Has a snapshot written as soon as this node's own disk holds all of the served state.
+    package func requestSnapshot() {
+        sinceSnapshot = max(sinceSnapshot, snapshotDue)
+        snapshotIfDue()
+    }
+
     /// Snapshots stay at or below what this node's own disk holds.
     private func snapshotIfDue() {
         guard sinceSnapshot >= snapshotDue,
@@ -181,6 +187,36 @@ extension Replica {
         counters.repairs += 1
         peer.distrust(reason, now: now)
         settle(now)
+    }
+
+    /// Serves a state of an earlier zxid that was mended, brought up to date.
+    ///
+    /// - Parameters:
+    ///   - mended: What a quorum has at its zxid.
+    ///   - now: The time.
+    /// - Returns: False, and nothing changed, if too much has happened since or the role is another.
+    package func serve(mended: DataTree, now: Milliseconds) -> Bool {
+        guard status.isSynchronized, status.role != .leading,
+            let missing = peer.state.history.committed(after: mended.lastApplied)
+        else { return false }
+        var state = mended
+        for proposal in missing {
+            do throws(JuteError) {
+                _ = state.apply(try TxnRecord(payload: proposal.payload))
+            } catch {
+                return false
+            }
+        }
+        guard state.lastApplied == served.read({ $0.lastApplied }) else { return false }
+        served.write { $0 = state }
+        counters.repairs += 1
+        counters.unrepairedMismatches = 0
+        environment.replacedState(through: state.lastApplied)
+        // A start must not find the damage again.
+        sinceSnapshot = 0
+        environment.saveSnapshot(of: served.view())
+        settle(now)
+        return true
     }
 
     // MARK: A state from the leader

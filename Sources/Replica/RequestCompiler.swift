@@ -245,12 +245,26 @@ package struct RequestCompiler: Sendable {
         return ZnodePath(bytes: bytes)
     }
 
+    private func unchanged(
+        _ path: ZnodePath, _ condition: TransactionStep.Unchanged
+    ) throws(Failure) -> Operation {
+        guard leaderTakesGuards else { throw .refused(.needsAviaryLeader) }
+        guard !condition.exists, let parent = path.parent else {
+            return .check(path: guardPath("unchanged", condition.since, path), version: -1)
+        }
+        guard let stat = tree.stat(of: parent) else { throw .refused(.code(.noNode)) }
+        return .check(path: guardPath("czxid", stat.czxid, parent), version: -1)
+    }
+
     private func transaction(_ steps: [TransactionStep]) throws(Failure) -> Compiled {
         var operations: [Operation] = []
         var indices: [Int] = []
         var usesVersionCheck = false
         for step in steps {
             var operation = step.operation
+            if let unchanged = step.unchanged, let path = operation.path {
+                operation = try self.unchanged(path, unchanged)
+            }
             if let mzxid = step.mzxid, let path = operation.path {
                 if leaderTakesGuards {
                     operations.append(mzxidGuard(path, mzxid))

@@ -76,10 +76,31 @@ package struct TransactionStep: Equatable, Sendable {
     package var operation: Operation
     /// The znode's mzxid must be this.
     package var mzxid: Zxid?
+    /// In a check: what must not have changed; only an Aviary leader can tell.
+    package var unchanged: Unchanged?
+
+    package struct Unchanged: Equatable, Sendable {
+        /// No transaction behind this one may have changed anything at or below the path.
+        package var since: Zxid
+        /// False for a znode that the same transaction creates: that fails by itself if it is
+        /// there, so that its parent must only be the one it was.
+        package var exists: Bool
+    }
 
     package init(_ operation: Operation, mzxid: Zxid? = nil) {
         self.operation = operation
         self.mzxid = mzxid
+    }
+
+    /// Checks that nothing at or below a path has changed since.
+    ///
+    /// - Parameters:
+    ///   - path: Of the top.
+    ///   - zxid: Exclusive.
+    ///   - exists: Whether it does; otherwise it is created in the same transaction.
+    package init(unchanged path: ZnodePath, since zxid: Zxid, exists: Bool) {
+        operation = .check(path: path, version: -1)
+        unchanged = Unchanged(since: zxid, exists: exists)
     }
 }
 

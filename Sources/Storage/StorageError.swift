@@ -88,22 +88,30 @@ package struct LogDamage: Error, Equatable, Sendable {
 
 extension LogDamage: CustomStringConvertible {
     package var description: String {
-        let what =
-            switch problem {
-            case .badMagic: "is not a transaction log"
-            case .shortHeader: "is too short for a header"
-            case .missingFile: "is missing"
-            case .endOfFile: "ends too early"
-            case .hole: "holds zeros instead of a record"
-            case .badLength(let length): "has a record of \(length) bytes"
-            case .badEndMark(let mark): "has a record that ends with \(mark)"
-            case .badChecksum: "has a record with a wrong Adler-32"
-            case .badChain: "has a record with a wrong CRC-32C"
-            case .badPayload: "has a record that is no transaction"
-            case .gap(let after, let found): "goes on with \(found) after \(after)"
-            }
         let which = expected.map { " (transaction \($0.zxid) was there)" } ?? ""
-        return "the log \(path) \(what) at offset \(offset)\(which)"
+        return "the log \(path) \(whatIsWrong) at offset \(offset)\(which)"
+    }
+
+    /// The predicate of a sentence about the log.
+    package var whatIsWrong: String {
+        switch problem {
+        case .badMagic: "is not a transaction log"
+        case .shortHeader: "is too short for a header"
+        case .missingFile: "is missing"
+        case .endOfFile: "ends too early"
+        case .hole: "holds zeros instead of a record"
+        case .badLength(let length): "has a record of \(length) bytes"
+        case .badEndMark(let mark): "has a record that ends with \(mark)"
+        case .badChecksum: "has a record with a wrong Adler-32"
+        case .badChain: "has a record with a wrong CRC-32C"
+        case .badPayload: "has a record that is no transaction"
+        case .gap(let after, let found): "goes on with \(found) after \(after)"
+        }
+    }
+
+    /// The transaction behind a gap.
+    package var gapEnd: Zxid? {
+        if case .gap(_, let found) = problem { found } else { nil }
     }
 }
 

@@ -115,6 +115,10 @@ package final class MemoryDisk: Disk {
         return MemoryLock(self, path: path, start: start)
     }
 
+    package func isLocked(_ path: String) throws(StorageError) -> Bool {
+        try with { volume throws(StorageError) in volume.isLocked(path) }
+    }
+
     package func modificationTime(of path: String) throws(StorageError) -> Duration {
         try with { volume throws(StorageError) in try volume.modificationTime(of: path) }
     }

@@ -146,6 +146,8 @@ struct MemoryVolume: Sendable {
         if names[path] == nil { _ = try open(path, .create) }
     }
 
+    func isLocked(_ path: String) -> Bool { locks.contains(path) }
+
     mutating func unlock(_ path: String, start: Int) {
         if start == self.start { locks.remove(path) }
     }

@@ -134,6 +134,11 @@ package struct History: Sendable {
         window[index(after: zxid)..<index(after: last)]
     }
 
+    /// The committed transactions behind a state, in order; nil when not all of them are in memory.
+    package func committed(after zxid: Zxid) -> [Proposal]? {
+        reaches(zxid) ? Array(entries(after: zxid, through: lastCommitted)) : nil
+    }
+
     /// Whether a transaction with exactly this zxid is in the window.
     func contains(_ zxid: Zxid) -> Bool {
         let index = index(after: zxid)

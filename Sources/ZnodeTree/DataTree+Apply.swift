@@ -88,6 +88,7 @@ extension DataTree {
             // before it came.
             return .noChildrenForEphemerals
         }
+        let parentBefore = self.stat(of: ZnodeID(parent))
         let isUncounted = create.parentCVersion == -1
         let cversion = isUncounted ? store[parent].stat.cversion &+ 1 : create.parentCVersion
         raiseCVersion(of: parent, to: cversion, by: result.zxid)
@@ -107,7 +108,8 @@ extension DataTree {
         result.changes.append(
             Change(
                 kind: .created, path: create.path, zxid: result.zxid, position: Int32(position),
-                znode: znode, data: create.data, parent: moment(of: parent)))
+                znode: znode, data: create.data, parent: moment(of: parent),
+                replaced: .init(parent: parentBefore)))
         return .ok
     }
 
@@ -131,6 +133,7 @@ extension DataTree {
             return .noNode
         }
         let zxid = result.zxid.rawValue
+        let parentBefore = stat(of: ZnodeID(parent))
         if zxid > store[parent].stat.pzxid {
             change(parent) { $0.stat.pzxid = zxid }
         }
@@ -138,11 +141,13 @@ extension DataTree {
             return .noNode
         }
         let znode = moment(of: number)
+        let data = data(of: ZnodeID(number))
         removeSubtree(number)
         result.changes.append(
             Change(
                 kind: .deleted, path: path, zxid: result.zxid, position: Int32(position),
-                znode: znode, parent: moment(of: parent)))
+                znode: znode, parent: moment(of: parent),
+                replaced: .init(data: data, parent: parentBefore)))
         return .ok
     }
 
@@ -169,6 +174,8 @@ extension DataTree {
             let old = Int64(max(0, store[number].dataLength))
             account(path.bytes, count: 0, bytes: Int64(data?.count ?? 0) - old)
         }
+        let replaced = Change.Replaced(
+            stat: self.stat(of: ZnodeID(number)), data: self.data(of: ZnodeID(number)))
         replaceData(of: number, path: path.bytes, with: data)
         let zxid = result.zxid.rawValue
         let time = result.header.time
@@ -182,7 +189,7 @@ extension DataTree {
         result.changes.append(
             Change(
                 kind: .dataChanged, path: path, zxid: result.zxid, position: Int32(position),
-                znode: znode, data: data))
+                znode: znode, data: data, replaced: replaced))
         return .ok
     }
 
@@ -191,6 +198,7 @@ extension DataTree {
         _ result: inout TxnResult, _ stat: inout Stat?
     ) -> ErrorCode {
         guard let number = store.find(path.bytes[...]) else { return .noNode }
+        let before = moment(of: number)
         setACLNumber(of: number, to: acls.retain(acl))
         change(number) { $0.stat.aversion = version }
         let znode = moment(of: number)
@@ -198,7 +206,7 @@ extension DataTree {
         result.changes.append(
             Change(
                 kind: .aclChanged, path: path, zxid: result.zxid, position: Int32(position),
-                znode: znode))
+                znode: znode, replaced: .init(stat: before.stat, acl: before.acl)))
         return .ok
     }
 

@@ -2,7 +2,8 @@ import Jute
 
 /// A condition that ZooKeeper does not have, in the shape of one that it has: the check of version
 /// -1 on `/aviary/guard/<field>/<zxid>/<path>` demands that the field of the znode at `/<path>`
-/// is that zxid.
+/// is that zxid, or, with `unchanged` in the place of a field, that no transaction behind that zxid
+/// has created, changed or deleted anything at or below `/<path>`.
 ///
 /// Becomes an ordinary version check of the real znode. A setACL, which cannot stand beside a check
 /// in a multi, has such a path itself instead of its znode's, and becomes one of the real znode.
@@ -14,6 +15,7 @@ struct Guard: Equatable {
         case mzxid
         case czxid
         case pzxid
+        case unchanged
     }
 
     let field: Field
@@ -48,14 +50,17 @@ struct Guard: Equatable {
         self.path = parts.count == 3 ? ZnodePath.root.appending(parts[2]) : .root
     }
 
-    func holds(for stat: StoredStat) -> Bool {
-        let actual =
-            switch field {
-            case .mzxid: stat.mzxid
-            case .czxid: stat.czxid
-            case .pzxid: stat.pzxid
-            }
-        return actual == zxid.rawValue
+    /// - Parameters:
+    ///   - stat: Of the znode as it will be when everything outstanding is applied.
+    ///   - outstanding: Knows what changed lately.
+    /// - Returns: Whether the condition is met; false where that is no longer known.
+    func holds(for stat: StoredStat, _ outstanding: OutstandingChanges) -> Bool {
+        switch field {
+        case .mzxid: stat.mzxid == zxid.rawValue
+        case .czxid: stat.czxid == zxid.rawValue
+        case .pzxid: stat.pzxid == zxid.rawValue
+        case .unchanged: outstanding.isUnchanged(path, since: zxid)
+        }
     }
 
     private static func isHexDigit(_ byte: UInt8) -> Bool {

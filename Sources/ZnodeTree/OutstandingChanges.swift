@@ -31,9 +31,14 @@ struct OutstandingChanges: Sendable {
     /// Sessions that will be open or closed.
     private var sessions: [SessionID: (zxid: Zxid, isOpen: Bool)] = [:]
     private var ephemerals: [SessionID: Ephemerals] = [:]
-    /// Everything above in the order in which it happened; the first `forgotten` are done with.
+    /// Everything above in the order in which it happened; the first `forgotten` are done with,
+    /// and stay a while to tell what has not changed lately.
     private var history: [Step] = []
     private var forgotten = 0
+    /// Every change behind it is in `history`; nil before the first request.
+    private var historyBase: Zxid?
+    /// How many steps stay when they are done with.
+    private static let remembered = 8192
 
     /// The digest of the tree with everything outstanding in it.
     private(set) var digest: UInt64 = 0
@@ -48,6 +53,7 @@ struct OutstandingChanges: Sendable {
 
     /// Begins a request; forgets what is in the tree by now.
     mutating func begin(over tree: DataTree) {
+        if historyBase == nil { historyBase = tree.lastApplied }
         forget(through: tree.lastApplied)
         if count == 0 { digest = tree.digest }
         undo.removeAll(keepingCapacity: true)
@@ -104,6 +110,23 @@ struct OutstandingChanges: Sendable {
     /// `/` and the empty path are the same znode.
     private static func canonical(_ path: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         path.count == 1 && path.first == ZnodeStore.slash ? path.dropFirst() : path
+    }
+
+    /// Whether it is known that nothing at or below a path was created, changed or deleted by any
+    /// transaction behind `zxid`, applied or outstanding. The system's own znodes do not count for
+    /// what is above them.
+    func isUnchanged(_ path: ZnodePath, since zxid: Zxid) -> Bool {
+        guard let historyBase, historyBase <= zxid else { return false }
+        let top = ZnodePath(bytes: Array(Self.canonical(path.bytes[...])))
+        for step in history.reversed() {
+            if step.zxid <= zxid { break }
+            guard case .znode(let key) = step.subject else { continue }
+            let changed = ZnodePath(bytes: Array(key.bytes))
+            if changed.isAtOrBelow(top), !changed.isOfTheSystem || top.isOfTheSystem {
+                return false
+            }
+        }
+        return true
     }
 
     // MARK: Sessions
@@ -166,12 +189,11 @@ struct OutstandingChanges: Sendable {
             forget(history[forgotten])
             forgotten += 1
         }
-        if forgotten == history.count {
-            history.removeAll(keepingCapacity: true)
-            forgotten = 0
-        } else if forgotten > 1024, forgotten > history.count / 2 {
-            history.removeFirst(forgotten)
-            forgotten = 0
+        if forgotten >= 2 * Self.remembered {
+            let dropped = forgotten - Self.remembered
+            historyBase = history[dropped - 1].zxid
+            history.removeFirst(dropped)
+            forgotten -= dropped
         }
     }
 
@@ -185,6 +207,10 @@ struct OutstandingChanges: Sendable {
             if sessions[session]?.zxid == step.zxid { sessions[session] = nil }
         }
     }
+}
+
+extension ZnodePath {
+    fileprivate var isOfTheSystem: Bool { isAtOrBelow("/aviary") || isAtOrBelow("/zookeeper") }
 }
 
 extension SpeculativeZnode {

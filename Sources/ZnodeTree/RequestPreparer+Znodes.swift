@@ -170,7 +170,7 @@ extension RequestPreparer {
             throw .noNode
         }
         try require(.admin, on: old, request)
-        if let condition, !condition.holds(for: old.stat) { throw .badVersion }
+        if let condition, !condition.holds(for: old.stat, outstanding) { throw .badVersion }
         var znode = old
         znode.stat.aversion = try nextVersion(after: old.stat.aversion, expected: version)
         znode.acl = resolved
@@ -189,7 +189,7 @@ extension RequestPreparer {
             throw .noNode
         }
         try require(.read, on: znode, request)
-        if let condition, !condition.holds(for: znode.stat) { throw .badVersion }
+        if let condition, !condition.holds(for: znode.stat, outstanding) { throw .badVersion }
         let next = try nextVersion(after: znode.stat.version, expected: version)
         return .check(path: subject, version: next)
     }

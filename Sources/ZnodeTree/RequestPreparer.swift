@@ -136,6 +136,12 @@ package struct RequestPreparer: Sendable {
         case .success(let asked): operation = asked
         case .failure(let refusal): throw refusal.code
         }
+        if !request.input.isLeaderInternal,
+            outstanding.znode(at: RestoreGate.path.bytes[...], over: tree) != nil,
+            RestoreGate.isShut(for: operation, of: request.input.identities)
+        {
+            throw .throttledOp
+        }
         switch operation {
         case .multi(let operations):
             return try multi(operations, request, tree)

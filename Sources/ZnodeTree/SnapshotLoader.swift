@@ -20,6 +20,21 @@ package enum SnapshotError: Error, Equatable, Sendable {
     case notExpectingMore
 }
 
+extension SnapshotError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .malformed(let error): "a field of its body cannot be read (\(error))"
+        case .noRoot: "its first znode is not the root"
+        case .badPath(let path): "\(path) stands where no parent of it has come before"
+        case .repeatedPath(let path): "\(path) comes twice"
+        case .unknownACL(let path, let id): "\(path) has the access list \(id), which is not there"
+        case .ephemeralParent(let path): "\(path) is a child of an ephemeral"
+        case .incomplete: "it ends too early"
+        case .notExpectingMore: "it goes on behind its end"
+        }
+    }
+}
+
 /// Reads what `SnapshotSerializer` or a Java server writes, in pieces of any size.
 ///
 /// - Source: storage format reference, section 4.1, parts 2 to 4.

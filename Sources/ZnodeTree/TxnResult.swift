@@ -22,10 +22,33 @@ package struct Change: Equatable, Sendable {
     package var data: [UInt8]?
     /// The parent right after a creation or a deletion.
     package var parent: ZnodeMoment?
+    /// What it took the place of: with it the change can be undone.
+    package var replaced: Replaced
+
+    /// What a change took the place of, as far as it cannot be told from the change itself.
+    package struct Replaced: Equatable, Sendable {
+        /// Of the znode, right before a change of its data or ACL.
+        package var stat: Stat?
+        /// What a change of data overwrote or a deletion removed; nil for null data too.
+        package var data: [UInt8]?
+        /// What a change of the ACL overwrote.
+        package var acl: [ACL]?
+        /// Of the parent, right before a creation or a deletion.
+        package var parent: Stat?
+
+        package init(
+            stat: Stat? = nil, data: [UInt8]? = nil, acl: [ACL]? = nil, parent: Stat? = nil
+        ) {
+            self.stat = stat
+            self.data = data
+            self.acl = acl
+            self.parent = parent
+        }
+    }
 
     package init(
         kind: Kind, path: ZnodePath, zxid: Zxid, position: Int32, znode: ZnodeMoment,
-        data: [UInt8]? = nil, parent: ZnodeMoment? = nil
+        data: [UInt8]? = nil, parent: ZnodeMoment? = nil, replaced: Replaced = Replaced()
     ) {
         self.kind = kind
         self.path = path
@@ -34,6 +57,26 @@ package struct Change: Equatable, Sendable {
         self.znode = znode
         self.data = data
         self.parent = parent
+        self.replaced = replaced
+    }
+
+    /// The znode right before the change; nil if there was none.
+    package var znodeBefore: ZnodeMoment? {
+        switch kind {
+        case .created: nil
+        case .deleted: znode
+        case .dataChanged, .aclChanged:
+            ZnodeMoment(
+                stat: replaced.stat ?? znode.stat, mode: znode.mode,
+                acl: replaced.acl ?? znode.acl)
+        }
+    }
+
+    /// The parent right before a creation or a deletion.
+    package var parentBefore: ZnodeMoment? {
+        parent.map {
+            ZnodeMoment(stat: replaced.parent ?? $0.stat, mode: $0.mode, acl: $0.acl)
+        }
     }
 }
 

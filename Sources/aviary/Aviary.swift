@@ -7,7 +7,7 @@ struct Aviary: AsyncParsableCommand {
         commandName: "aviary",
         abstract: "ZooKeeper you can curl.",
         version: Build.version,
-        subcommands: [Serve.self, Local.self])
+        subcommands: [Serve.self, Local.self, DataCommand.self])
 }
 
 /// What this executable is.
@@ -16,7 +16,7 @@ enum Build {
 }
 
 /// Ends the program after one clear line.
-func fail(_ reason: any Error) -> Never {
+func fail(_ reason: any Error, status: Int32 = 1) -> Never {
     FileHandle.standardError.write(Data("aviary: \(reason)\n".utf8))
-    exit(1)
+    exit(status)
 }

@@ -9,6 +9,7 @@ extension GatewayOptions {
         let http = configuration.http
         requestTimeout = http.requestTimeout
         maximumWait = http.maximumWait
+        maximumRestoreBytes = http.maximumRestoreBytes
         token = http.token.map(AdminToken.init)
         isLoopback = http.address.isLoopback
         hosts = http.hosts

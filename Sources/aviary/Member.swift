@@ -1,3 +1,4 @@
+import Backup
 import Configuration
 import Gateway
 import HTTPServer
@@ -10,6 +11,7 @@ struct Member {
     private let node: Node
     private let gateway: Gateway
     private let server: HTTPServer
+    private let backups: Task<Void, Never>?
 
     /// Opens the data, the ports to the other servers and the HTTP port, in this order.
     ///
@@ -34,7 +36,16 @@ struct Member {
         settings.adoption = adoption
         let node = try Node(settings, logger: logger)
         node.recovery.onRestart(onRestart)
-        let gateway = Gateway(node: node, options: GatewayOptions(configuration))
+        let disk = PosixDisk()
+        let snapshots = SnapshotCatalog(
+            in: configuration.dataDirectory + "/" + FileNames.version, on: disk)
+        let schedule = BackupSchedule.Settings(configuration.backup).map { settings in
+            BackupSchedule(
+                settings, from: snapshots, on: disk, clock: { Node.wallClock }, logger: logger)
+        }
+        let gateway = Gateway(
+            node: node, options: GatewayOptions(configuration), snapshots: snapshots,
+            backups: schedule, disk: disk, logger: logger)
         let server = HTTPServer(
             HTTPServerConfiguration(configuration.http), handler: gateway)
         gateway.attach(server)
@@ -51,7 +62,10 @@ struct Member {
         gateway.start()
         logger.info(
             "serving HTTP on \(configuration.http.address.host):\(server.port)")
-        return Member(node: node, gateway: gateway, server: server)
+        let backups = schedule.map { schedule in
+            Task { await schedule.run { try await node.takeSnapshot() } }
+        }
+        return Member(node: node, gateway: gateway, server: server, backups: backups)
     }
 
     /// The order to go on without some members, if there ever was one.
@@ -68,6 +82,7 @@ struct Member {
 
     /// Answers everybody who waits, then closes everything.
     func stop() async {
+        backups?.cancel()
         server.stop()
         await gateway.stop()
         await node.stop()

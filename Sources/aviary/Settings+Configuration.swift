@@ -1,3 +1,4 @@
+import Backup
 import Configuration
 import Gateway
 import HTTPServer
@@ -62,6 +63,14 @@ extension NodeSettings {
         recovery.differingRatio = configuration.recovery.maximumDifferingRatio
         recovery.differingNodes = configuration.recovery.maximumDifferingNodes
         recovery.truncatedTransactions = configuration.recovery.maximumTruncatedTransactions
+    }
+}
+
+extension BackupSchedule.Settings {
+    /// Nil where no folder is configured.
+    init?(_ backup: Configuration.Backup) {
+        guard let directory = backup.directory else { return nil }
+        self.init(directory: directory, interval: backup.interval, keep: backup.keep)
     }
 }
 

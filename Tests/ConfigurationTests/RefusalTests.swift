@@ -16,6 +16,8 @@ import Testing
         ("maxClientCnxns=-1", "takes a whole number, at least 0"),
         ("snapCount=1", "takes a whole number from 2 to 2147483647"),
         ("autopurge.snapRetainCount=2", "takes a whole number, at least 3"),
+        ("backup.keep=0", "takes a whole number, at least 1"),
+        ("backup.interval=500ms", "takes a duration of at least 1s, such as 30m, 6h or 1d"),
         ("extendedTypesEnabled=maybe", "takes true or false"),
         ("peerType=leader", "takes participant or observer"),
         (
@@ -67,7 +69,8 @@ import Testing
         (
             "recovery.maxDiffering=1",
             "there is no such key; there are recovery.maxDifferingRatio, "
-                + "recovery.maxDifferingNodes, recovery.maxTruncatedTransactions, recovery.strict, recovery.scrub"
+                + "recovery.maxDifferingNodes, recovery.maxTruncatedTransactions, recovery.strict, "
+                + "recovery.scrub"
         ),
         ("cluster.name=a", "there is no such key; there are cluster.id"),
         ("sslQuorum=true", "is not supported yet with a value other than false"),

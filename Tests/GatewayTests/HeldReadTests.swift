@@ -134,7 +134,7 @@ import Testing
 
     @Test func `more waits than may be are refused and lose nothing`() async {
         let node = ScriptedNode()
-        let gateway = Gateway(node: node, options: GatewayOptions())
+        let gateway = Gateway(node)
         async let first = gateway.send(.get, "/v1/znodes/a?until=exists&wait=3s")
         while node.waits.count == 0 { await Task.yield() }
         let second = await gateway.send(.get, "/v1/znodes/a?until=exists&wait=60s")

@@ -1,3 +1,4 @@
+import Backup
 import Foundation
 import Gateway
 import HTTPServer
@@ -38,7 +39,10 @@ final class LoneGateway: Sendable {
         options.members = [.init(id: 1)]
         options.dataDirectory = folder.path()
         options.version = "test"
-        gateway = Gateway(node: node, options: options)
+        gateway = Gateway(
+            node: node, options: options,
+            snapshots: SnapshotCatalog(in: folder.path() + "/version-2", on: PosixDisk()),
+            disk: PosixDisk(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
     /// Runs a test on a node that serves.
@@ -92,6 +96,7 @@ final class LoneGateway: Sendable {
 
     // MARK: Requests
 
+    @discardableResult
     func send(
         _ method: HTTPMethod, _ target: String, _ body: String = "",
         _ headers: [(name: String, value: String)] = []

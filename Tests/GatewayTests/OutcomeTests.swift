@@ -8,7 +8,7 @@ import Zab
 /// What a client is told of writes and reads that the ensemble could not serve.
 @Suite struct OutcomeTests {
     private func gateway(_ node: ScriptedNode) -> Gateway {
-        Gateway(node: node, options: GatewayOptions())
+        Gateway(node)
     }
 
     private static let definite: [(WriteOutcome, Int, String)] = [

@@ -1,3 +1,4 @@
+import Backup
 import Gateway
 import History
 import Jute
@@ -52,9 +53,17 @@ final class ScriptedNode: GatewayNode {
     /// What was submitted, in its order.
     var writes: [Write] { written.withLock { $0 } }
 
+    func pin(at zxid: Zxid, complete: @escaping @Sendable (DataTree?) -> Void) { complete(nil) }
+
+    func serve(mended state: DataTree, complete: @escaping @Sendable (Bool) -> Void) {
+        complete(false)
+    }
+
     func distrust(_ reason: String) {}
 
     var status: NodeStatus { preconditionFailure("no test asks a scripted node for its status") }
+
+    let restoreGeneration = 0
 
     func submit(
         _ write: Write, _ caller: Caller, timeout: Duration,
@@ -81,11 +90,23 @@ final class ScriptedNode: GatewayNode {
         complete(SessionID(rawValue: 1), writeOutcome)
     }
 
+    func takeSnapshot(complete: @escaping SnapshotCompletion) { complete(.busy) }
+
     func touch(_ session: SessionID) {}
 
     func end(of session: SessionID) -> SessionEnd? { nil }
 
     func keepAlive(_ session: SessionID, complete: @escaping @Sendable (Bool?) -> Void) {
         complete(nil)
+    }
+}
+
+extension Gateway {
+    /// Of a node that has no snapshots.
+    convenience init(_ node: ScriptedNode) {
+        self.init(
+            node: node, options: GatewayOptions(),
+            snapshots: SnapshotCatalog(in: "/snapshots", on: MemoryDisk()), disk: MemoryDisk(),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 }

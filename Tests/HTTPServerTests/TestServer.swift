@@ -23,15 +23,23 @@ final class TestHandler: HTTPHandler {
     private let goneCount = Mutex(0)
     private let handled = Mutex(0)
     private let opened = Mutex<[TestStream]>([])
+    private let uploads = Mutex<[TestReceiver]>([])
 
     var parkedCount: Int { parked.withLock { $0.count } }
     var handledCount: Int { handled.withLock { $0 } }
     var streams: [TestStream] { opened.withLock { $0 } }
+    var receivers: [TestReceiver] { uploads.withLock { $0 } }
     var gone: Int { goneCount.withLock { $0 } }
 
     func bodyPolicy(for head: HTTPRequestHead) -> BodyPolicy {
         if head.headers.contains("X-Refuse") {
             return .refuse(HTTPResponse(status: 403, body: Array("no".utf8)))
+        }
+        if head.rawPath.elementsEqual("/upload".utf8) {
+            let receiver = TestReceiver(
+                pausesAfter: head.headers.contains("X-Pause") ? 20_000 : nil)
+            uploads.withLock { $0.append(receiver) }
+            return .receive(receiver, limit: 10 << 20)
         }
         return .accept(limit: head.rawPath.elementsEqual("/large".utf8) ? 10 << 20 : 1_000)
     }
@@ -47,6 +55,11 @@ final class TestHandler: HTTPHandler {
                 response.headers.add("X-Copy", bytes: value)
             }
             response.body = request.body
+        case "/upload":
+            guard let receiver = request.receiver as? TestReceiver else { break }
+            response.body = Array("\(receiver.bytes.count)".utf8)
+        case "/measured":
+            return measured(isShort: request.rawQuery != nil)
         case "/peer":
             response.body = Array(request.peerAddress.utf8)
         case "/long":
@@ -70,6 +83,24 @@ final class TestHandler: HTTPHandler {
             break
         }
         return response
+    }
+
+    /// 100,000 bytes, or one too few.
+    private func measured(isShort: Bool) -> HTTPResponse {
+        let stream = HTTPBodyStream(lengthBytes: 100_000)
+        stream.write([UInt8](repeating: UInt8(ascii: "m"), count: 99_999))
+        if !isShort { stream.write([UInt8(ascii: "!")]) }
+        stream.finish()
+        return HTTPResponse(status: 200, stream: stream)
+    }
+
+    /// Answers everything that is parked with a body of known length.
+    func releaseMeasured(isShort: Bool = false) {
+        let exchanges = parked.withLock { parked in
+            defer { parked = [] }
+            return parked
+        }
+        for exchange in exchanges { exchange.respond(measured(isShort: isShort)) }
     }
 
     private func stream() -> TestStream {
@@ -138,4 +169,42 @@ final class TestStream: Sendable {
     func write(_ text: String, flush: Bool = true) -> Bool {
         body.write(Array(text.utf8), flush: flush)
     }
+}
+
+/// Gathers a body, and may ask for a pause in the middle of it.
+final class TestReceiver: HTTPBodyReceiver {
+    private struct State {
+        var bytes: [UInt8] = []
+        var resume: (@Sendable () -> Void)?
+        var pauses = 0
+        var abandoned = 0
+    }
+
+    private let state = Mutex(State())
+    private let pausesAfter: Int?
+
+    init(pausesAfter: Int?) {
+        self.pausesAfter = pausesAfter
+    }
+
+    func receive(_ piece: [UInt8], resume: @escaping @Sendable () -> Void) -> Bool {
+        state.withLock { state in
+            let before = state.bytes.count
+            state.bytes += piece
+            guard let pausesAfter, before < pausesAfter, state.bytes.count >= pausesAfter else {
+                return true
+            }
+            state.pauses += 1
+            state.resume = resume
+            return false
+        }
+    }
+
+    func abandon() { state.withLock { $0.abandoned += 1 } }
+
+    func resume() { state.withLock { $0.resume.take() }?() }
+
+    var bytes: [UInt8] { state.withLock { $0.bytes } }
+    var abandoned: Int { state.withLock { $0.abandoned } }
+    var isPaused: Bool { state.withLock { $0.resume != nil } }
 }

@@ -1,7 +1,11 @@
 """A state that is not the quorum's, although the node has applied the same transactions."""
 
+import base64
+import json
+
 from harness.client import znode
 from harness.disk import falsify
+from harness.load import Load
 from harness.waiting import eventually
 
 
@@ -25,9 +29,38 @@ def test_a_member_that_a_quorum_contradicts_is_repaired(make_ensemble):
     for member in ensemble:
         assert member.http.get(znode("/x")).expect(200).json["text"] == "the right value"
     eventually(lambda: ensemble[2].cluster()["alarms"] == [], "the alarms are over")
-    # What was replaced is kept.
+    # Only what differed has moved, and is kept.
+    assert victim.synchronizations()[-1] == "DIFF"
     kept = victim.http.get("/v1/recovery/detached").expect(200).json["detached"]
-    assert any(one["cause"] == "received-state" for one in kept)
+    (mended,) = [one for one in kept if one["cause"] == "mended"]
+    folder = victim.data / f"version-2/aviary-detached/{mended['id']:04}"
+    (line,) = (folder / "znodes.ndjson").read_text().splitlines()
+    replaced = json.loads(line)
+    assert replaced["path"] == "/x"
+    assert base64.b64decode(replaced["base64"]) == b"the wrong value"
+    # A start from its own disk finds the right state as well.
+    eventually(lambda: len(victim.snapshot_files()) > 1, "it is written down", 30)
+    victim.kill()
+    victim.start().wait_ready()
+    ensemble.wait_equal()
+    assert victim.metric("aviary_repairs_total") == 0
+
+
+def test_a_state_is_mended_while_others_write(make_ensemble):
+    ensemble = make_ensemble()
+    victim = ensemble[1]
+    diverge(ensemble, victim)
+    ensemble.start(2, 3).wait_ready()
+    with Load(ensemble.running, count=4) as load:
+        eventually(lambda: load.acknowledged > 200, "the load runs")
+        ensemble.start(1)
+        eventually(lambda: victim.metric("aviary_repairs_total") == 1, "it is repaired", 60)
+        before = load.acknowledged
+        eventually(lambda: load.acknowledged > before + 200, "writes go on")
+    ensemble.wait_equal()
+    assert victim.http.get(znode("/x")).expect(200).json["text"] == "the right value"
+    latest = ensemble.leader().http.put(znode("/mark")).expect(201).json["zxid"]
+    load.check(victim.http, min_zxid=latest)
 
 
 def test_a_leader_in_the_minority_hands_over_first(make_ensemble):

@@ -102,9 +102,11 @@ def create_private(client, path, user, text):
 
 class TestHeldReads:
     def test_a_znode_that_changes_answers_who_waits_for_it_on_any_node(self, ensemble, http, base):
-        etag = http.get(znode(base)).etag
+        there = http.get(znode(base)).expect(200)
+        conditions = {"If_None_Match": there.etag, "Aviary_Min_Zxid": there.zxid}
+        # One that lags would say at once that there is no such znode.
         held = [
-            Held(member, znode(base), If_None_Match=etag, Prefer="wait=30") for member in ensemble
+            Held(member, znode(base), Prefer="wait=30", **conditions) for member in ensemble
         ]
         for member in ensemble:
             wait_held(member, 1, base)

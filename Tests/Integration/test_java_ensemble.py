@@ -321,3 +321,37 @@ def test_sessions_and_ephemerals_of_java_clients_are_the_ensembles(make_ensemble
     client.stop()
     client.close()
     eventually(lambda: node.http.get(znode("/mine")).status == 404, "it goes with its session")
+
+
+def test_under_a_java_leader_there_are_differences_and_no_rollbacks(make_ensemble, kazoo):
+    ensemble = make_ensemble(("aviary", "java", "java"))
+    (node,) = ensemble.aviaries
+    if ensemble.leader() is node:
+        node.stop()
+        eventually(lambda: ensemble.leader() is not node, "a Java server leads")
+        node.start()
+        ensemble.wait_ready()
+    http = node.http
+    client = kazoo(ensemble.javas[0])
+    client.create("/past", b"1")
+    moment = http.get(znode("/past"), Aviary_Min_Zxid=_zxid(client)).expect(200).zxid
+    client.set("/past", b"2")
+    client.create("/past/child", b"")
+    http.get(znode("/past"), Aviary_Min_Zxid=_zxid(client)).expect(200)
+    assert http.get(znode("/past", at=moment)).expect(200).json["text"] == "1"
+    assert http.get(children("/past", at=moment)).expect(200).json["children"] == []
+    body = {"to": moment, "path": "/past"}
+    dry = http.post("/v1/rollbacks", {**body, "dryRun": True}).expect(200)
+    assert [entry["path"] for entry in dry.json["delete"]] == ["/past/child"]
+    for more in ({}, {"restoreAcl": True}):
+        answer = http.post("/v1/rollbacks", {**body, **more}, If_Match=dry.etag)
+        answer.problem(501, "needs-aviary-leader", outcome="not-applied")
+    assert client.get("/past")[0] == b"2"
+    # Also where there is nothing that a check could be about.
+    client.delete("/past", recursive=True)
+    http.get(znode("/"), Aviary_Min_Zxid=_zxid(client)).expect(200)
+    dry = http.post("/v1/rollbacks", {**body, "dryRun": True}).expect(200)
+    assert [entry["path"] for entry in dry.json["create"]] == ["/past"]
+    answer = http.post("/v1/rollbacks", body, If_Match=dry.etag)
+    answer.problem(501, "needs-aviary-leader", outcome="not-applied")
+    assert client.exists("/past") is None

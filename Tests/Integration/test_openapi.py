@@ -109,6 +109,7 @@ def test_every_operation_is_there_and_none_is_missing(contract, http):
     allowed, listed = {}, {}
     for path, item in contract.document["paths"].items():
         target = path.replace("{id}", "0000000000000001").replace("{code}", "no-node")
+        target = target.replace("{zxid}", "0000000000000001")
         target = target.replace("{path}", "x").replace("{token}", "y__lock__0000000000")
         # An entry has the address of its lock, and one segment more.
         resource = path.removesuffix("/{token}")
@@ -281,6 +282,42 @@ def _messages(member, target, count):
         connection.close()
 
 
+class TestHistory:
+    def test_what_was(self, contract, http):
+        http.put(znode("/past"), b"1").expect(201)
+        moment = http.put(znode("/past/child"), b"").expect(201).zxid
+        http.put(znode("/past"), b"2").expect(200)
+        for path, target in [
+            ("/v1/znodes/{path}", znode("/past", at=moment)),
+            ("/v1/children/{path}", children("/past", at=moment)),
+            ("/v1/history", "/v1/history?path=/past&scope=subtree&limit=1"),
+        ]:
+            contract.check(path, "get", http.get(target)).expect(200)
+        for path, target, status in [
+            ("/v1/znodes/{path}", znode("/past", at="x"), 400),
+            ("/v1/children/{path}", children("/past", at=moment, include="stat"), 501),
+            ("/v1/history", "/v1/history?path=/past&cursor=x", 400),
+        ]:
+            contract.check(path, "get", http.get(target)).expect(status)
+
+    def test_rollbacks(self, contract, http):
+        path = "/v1/rollbacks"
+        moment = http.put(znode("/back"), b"1").expect(201).zxid
+        http.put(znode("/back"), b"2").expect(200)
+        http.put(znode("/back/new")).expect(201)
+
+        def post(**body):
+            headers = {"If_Match": body.pop("etag")} if "etag" in body else {}
+            return contract.check(path, "post", http.post(path, body, **headers))
+
+        dry = post(to=moment, path="/back", dryRun=True).expect(200)
+        assert dry.json["counts"] == {"create": 0, "change": 1, "delete": 1, "kept": 0, "acl": 0}
+        post(to=moment, path="/back").problem(428, "precondition-required")
+        post(to=moment, path="/back", etag='"r"').problem(412, "precondition-failed")
+        post(to=moment, path="/back", etag=dry.etag).expect(200)
+        post(to=moment, path="/none", dryRun=True).problem(404, "no-node")
+
+
 class TestRecipes:
     def test_locks(self, contract, http):
         path, entry = "/v1/locks/{path}", "/v1/locks/{path}/{token}"
@@ -358,3 +395,43 @@ class TestRecipes:
             answer.problem(412, "fence-lost", outcome="not-applied")
         for answer in write("nonsense"):
             answer.problem(400, "bad-request")
+
+
+class TestBackup:
+    def test_snapshots(self, contract, http):
+        listed = contract.check("/v1/snapshots", "get", http.get("/v1/snapshots")).expect(200)
+        assert listed.json["snapshots"]
+        taken = contract.check("/v1/snapshots", "post", http.post("/v1/snapshots")).expect(201)
+        target, path = taken.headers["Location"], "/v1/snapshots/{zxid}"
+        file = contract_headers(contract, path, http.get(target)).expect(200)
+        same = http.get(target, If_None_Match=file.etag)
+        contract.check(path, "get", same).expect(304)
+        contract.check(path, "get", http.get(target, If_Match='"x"')).problem(
+            412, "precondition-failed"
+        )
+        contract.check(path, "get", http.get("/v1/snapshots/00000fff00000000")).problem(
+            404, "no-snapshot"
+        )
+
+    def test_a_restore(self, contract, http):
+        path = "/v1/restore"
+        contract.check(path, "post", http.post(path, b"x")).problem(400, "bad-snapshot")
+        contract.check(path, "delete", http.delete(path)).problem(404, "no-restore")
+        http.put(znode("/restored")).expect(200, 201)
+        file = http.get(http.post("/v1/snapshots").expect(201).headers["Location"]).body
+        begun = contract.check(path, "post", http.post(path, file)).expect(202)
+
+        def ending():
+            told = contract.check(path, "get", http.get(path)).expect(200).json
+            return told["last"] if told["state"] == "none" else None
+
+        ended = eventually(ending, "it is restored")
+        assert ended["outcome"] == "finished" and ended["id"] == begun.json["id"]
+
+
+def contract_headers(contract, path, answer):
+    """A download has all its headers, and each is as the file says."""
+    listed = contract.document["paths"][path]["get"]["responses"]["200"]["headers"]
+    for name, header in listed.items():
+        contract.check_value(contract.resolve(header)["schema"], answer.headers[name])
+    return answer

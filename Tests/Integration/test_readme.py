@@ -7,13 +7,14 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from harness import documents
+from harness import aviary, documents
 from harness.client import znode
 from harness.ports import free_port
 from harness.processes import Process
 from harness.waiting import eventually
 
 README, WAITING = "README.md", "docs/waiting.md"
+BACKUP, HISTORY = "docs/backup.md", "docs/history.md"
 SECTION = "Waiting and events"
 
 
@@ -96,6 +97,21 @@ def test_the_lock(make_ensemble, tmp_path):
 def test_the_page_about_waiting(make_ensemble, tmp_path):
     ensemble = make_ensemble().wait_sessions()
     documents.run(ensemble, documents.blocks(WAITING, language="console"), tmp_path)
+
+
+def test_the_page_about_backup(make_ensemble, tmp_path, monkeypatch):
+    ensemble = make_ensemble().wait_sessions()
+    local = tmp_path / "aviary-data" / "local"
+    local.mkdir(parents=True)
+    for member in ensemble:
+        (local / str(member.id)).symlink_to(member.data)
+    monkeypatch.setenv("PATH", f"{aviary.binary().parent}:{os.environ['PATH']}")
+    documents.run(ensemble, documents.blocks(BACKUP, language="console"), tmp_path)
+
+
+def test_the_page_about_history(make_ensemble, tmp_path):
+    ensemble = make_ensemble().wait_sessions()
+    documents.run(ensemble, documents.blocks(HISTORY, language="console"), tmp_path)
 
 
 @pytest.mark.parametrize("shell", ["bash", "sh"])

@@ -60,6 +60,87 @@ import ZnodeTree
         leader.applyQueued()
     }
 
+    @Test func `a subtree is unchanged since the last transaction that touched it`() throws {
+        var leader = Self.leader()
+        let since = leader.zxid
+        leader.create("/b")
+        leader.perform(.set("/b", "x"))
+        // Neighbours, whatever their names.
+        leader.create("/a-b")
+        func check(_ path: String, since zxid: Zxid) -> ErrorCode {
+            leader.code(.multi([Self.condition("unchanged", zxid, path)]))
+        }
+        #expect(check("/a", since: since) == .ok)
+        #expect(check("/", since: since) == .badVersion)
+        let record = leader.prepare(
+            .success(.multi([Self.condition("unchanged", since, "/a")])))
+        #expect(record.txn == .multi([.check(path: "/a", version: 2)]))
+        leader.applyQueued()
+        // Proposed and not applied counts too.
+        leader.prepare(.success(.set("/a/b", "y")))
+        #expect(check("/a", since: since) == .badVersion)
+        #expect(check("/a/b", since: leader.zxid) == .ok)
+        #expect(check("/missing", since: leader.zxid) == .noNode)
+    }
+
+    @Test func `every kind of change is one, and a refused one is none`() {
+        let changes: [Operation] = [
+            .set("/a/b", "1"), .delete(path: "/a/b", version: -1), .set("/a", "1"),
+            .create(
+                CreateOperation(path: "/a/c", data: [], mode: .persistent(sequential: false))),
+            .setACL(path: "/a/b", acl: ACL.open, version: -1),
+        ]
+        for change in changes {
+            var leader = Self.leader()
+            let since = leader.zxid
+            leader.perform(.delete(path: "/a/none", version: -1))
+            leader.perform(.multi([.set("/a", "2"), .check(path: "/a/none", version: -1)]))
+            let condition = Self.condition("unchanged", since, "/a")
+            #expect(leader.code(.multi([condition])) == .ok)
+            leader.perform(change)
+            #expect(leader.code(.multi([condition])) == .badVersion, "\(change)")
+        }
+    }
+
+    @Test func `the end of a session changes where its ephemerals were`() {
+        var leader = Self.leader()
+        leader.perform(
+            .create(CreateOperation(path: "/a/e", data: [], mode: .ephemeral(sequential: false))))
+        leader.perform(.createSession(timeoutMs: 8000), session: SessionID(rawValue: 7))
+        let since = leader.zxid
+        leader.perform(.closeSession)
+        let condition = Self.condition("unchanged", since, "/a")
+        #expect(
+            leader.perform(.multi([condition]), session: SessionID(rawValue: 7)).error
+                == .badVersion)
+    }
+
+    @Test func `the system's znodes count only for those who look at them`() {
+        var leader = Self.leader()
+        leader.create("/aviary")
+        let since = leader.zxid
+        leader.create("/aviary/x")
+        #expect(leader.code(.multi([Self.condition("unchanged", since, "/")])) == .ok)
+        #expect(
+            leader.code(.multi([Self.condition("unchanged", since, "/aviary")])) == .badVersion)
+    }
+
+    @Test func `what a leader does not remember it does not vouch for`() {
+        let before = Self.leader()
+        // A new leader with the same state knows nothing of what came before.
+        var leader = Leader(tree: before.tree)
+        leader.perform(.createSession(timeoutMs: 8000))
+        let old = Zxid(rawValue: before.zxid.rawValue - 1)
+        #expect(leader.code(.multi([Self.condition("unchanged", old, "/a")])) == .badVersion)
+        #expect(leader.code(.multi([Self.condition("unchanged", before.zxid, "/a")])) == .ok)
+        let since = leader.zxid
+        for index in 0..<20_000 { leader.perform(.set("/a/b", "\(index)")) }
+        #expect(leader.code(.multi([Self.condition("unchanged", since, "/")])) == .badVersion)
+        let recent = leader.zxid
+        leader.create("/elsewhere")
+        #expect(leader.code(.multi([Self.condition("unchanged", recent, "/a")])) == .ok)
+    }
+
     @Test func `the permission is that of a check`() throws {
         var leader = Self.leader()
         let mzxid = try #require(leader.tree.stat(of: "/a")?.mzxid)

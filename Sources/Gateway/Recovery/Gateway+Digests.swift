@@ -11,7 +11,7 @@ import ZnodeTree
 
 extension Gateway {
     /// Compares this node's digests with the others', and has it repaired if a quorum contradicts.
-    func compareDigests() {
+    func compareDigests() async {
         guard node.status.isSynchronized else { return }
         var others: [PeerID: [Zxid: UInt64]] = [:]
         for (id, report) in peers.reports where report.isReachable {
@@ -30,6 +30,9 @@ extension Gateway {
             )
         case .outvoted(let zxid):
             guard digestWatch.mayRepair() else { break }
+            let own = node.digests[zxid]
+            let right = others.filter { $0.value[zxid] != nil && $0.value[zxid] != own }
+            if await mend(from: right.keys.sorted()) { break }
             node.distrust("a quorum has another state at \(zxid): getting the leader's")
         default: break
         }

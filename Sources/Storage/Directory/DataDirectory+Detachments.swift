@@ -50,6 +50,25 @@ extension DataDirectory {
         return found.values.sorted { $0.number < $1.number }
     }
 
+    /// Keeps bytes that are no file of the directory's.
+    ///
+    /// - Parameters:
+    ///   - bytes: What is to be kept.
+    ///   - name: Of the file.
+    ///   - cause: Why it is kept.
+    /// - Throws: `.disk`.
+    package func keep(
+        _ bytes: [UInt8], as name: String, because cause: DetachmentCause
+    ) throws(StorageError) {
+        let number = try Self.nextDetachment(in: [snapshotPath, logPath], on: disk)
+        var aside = SetAside(on: disk, from: snapshotPath, because: cause, into: number)
+        let path = try aside.makeFolder() + "/" + name
+        let file = try disk.open(path, .create)
+        try file.write(bytes, at: 0)
+        try file.sync()
+        try aside.finish()
+    }
+
     private func time(of place: String) throws(StorageError) -> Duration {
         let about = place + FileNames.aboutSuffix
         return try disk.exists(about) ? disk.modificationTime(of: about) : .zero

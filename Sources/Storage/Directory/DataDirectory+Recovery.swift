@@ -118,7 +118,10 @@ extension DataDirectory {
         return nil
     }
 
-    private func storedLoss() throws(StorageError) -> Loss? {
+    /// What an earlier start has written down as lost; nil for nothing.
+    ///
+    /// - Throws: `.disk`.
+    package func storedLoss() throws(StorageError) -> Loss? {
         try disk.content(of: snapshotPath + "/" + FileNames.loss).map { Loss($0) }
     }
 

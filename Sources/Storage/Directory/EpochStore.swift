@@ -132,6 +132,26 @@ package struct EpochStore: Sendable {
         return nil
     }
 
+    /// Writes the epochs of a new folder. Durable on return.
+    ///
+    /// - Parameters:
+    ///   - accepted: At least `current`.
+    ///   - current: The epoch of the leader that was accepted last.
+    ///   - disk: Where the folder is.
+    ///   - directory: A `version-2` folder that has none yet.
+    /// - Throws: `.disk`.
+    package static func write(
+        accepted: Epoch, current: Epoch, on disk: any Disk, in directory: String
+    ) throws(StorageError) {
+        precondition(current <= accepted, "an epoch is promised before it is accepted")
+        for (name, epoch) in [
+            (FileNames.acceptedEpoch, accepted), (FileNames.currentEpoch, current),
+        ] {
+            try disk.replaceContent(of: directory + "/" + name, with: Array(String(epoch).utf8))
+        }
+        try disk.syncDirectory(directory)
+    }
+
     private mutating func reconcile(with lastZxid: Zxid) throws(StorageError) {
         // A crash between a snapshot of the leader's and the epoch behind it.
         if lastZxid.epoch > current { current = lastZxid.epoch }
@@ -158,7 +178,7 @@ package struct EpochStore: Sendable {
     }
 
     /// - Returns: nil for a missing or unreadable file: the copies then have to do.
-    private static func read(
+    static func read(
         _ name: String, on disk: any Disk, in directory: String
     ) throws(StorageError) -> Epoch? {
         guard let bytes = try disk.content(of: directory + "/" + name) else { return nil }
@@ -166,7 +186,7 @@ package struct EpochStore: Sendable {
         return Epoch(String(decoding: line, as: UTF8.self)).flatMap { $0 >= -1 ? $0 : nil }
     }
 
-    private static func readCopy(
+    static func readCopy(
         _ name: String, on disk: any Disk, in directory: String
     ) throws(StorageError) -> (accepted: Epoch, current: Epoch)? {
         guard let bytes = try disk.content(of: directory + "/" + name),

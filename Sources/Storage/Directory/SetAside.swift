@@ -6,6 +6,8 @@ package enum DetachmentCause: String, CaseIterable, Sendable {
     case truncation
     /// A leader's state has taken their place.
     case receivedState = "received-state"
+    /// Single znodes that were mended.
+    case mended
     /// A person has given up what was here for the quorum's state.
     case adoptedQuorum = "adopted-quorum"
     /// A person has put an earlier state back in its place.
@@ -84,7 +86,7 @@ struct SetAside {
         try disk.syncDirectory(directory)
     }
 
-    private mutating func makeFolder() throws(StorageError) -> String {
+    mutating func makeFolder() throws(StorageError) -> String {
         let made: String
         if let folder {
             made = folder

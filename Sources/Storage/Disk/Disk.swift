@@ -32,6 +32,10 @@ package protocol Disk: AnyObject, Sendable {
     /// - Throws: `.locked` at once when somebody else has it.
     func lock(_ path: String) throws(StorageError) -> any DiskLock
 
+    /// Whether somebody, this process included, holds the lock now. Leaves no trace: a lock's file
+    /// that is missing stays so.
+    func isLocked(_ path: String) throws(StorageError) -> Bool
+
     /// When a file was last written, as time since 1970.
     func modificationTime(of path: String) throws(StorageError) -> Duration
 }

@@ -85,6 +85,23 @@ package final class PosixDisk: Disk {
         return PosixLock(descriptor)
     }
 
+    package func isLocked(_ path: String) throws(StorageError) -> Bool {
+        let descriptor: Int32
+        do throws(StorageError) {
+            descriptor = try openDescriptor(path, O_RDONLY | O_CLOEXEC, .lock)
+        } catch {
+            if error.isNotFound { return false }
+            throw error
+        }
+        defer { close(descriptor) }
+        // Shared, so that two who look are not in each other's way.
+        while flock(descriptor, LOCK_SH | LOCK_NB) != 0 {
+            if errno == EWOULDBLOCK { return true }
+            if errno != EINTR { throw lastError(.lock, path) }
+        }
+        return false
+    }
+
     package func modificationTime(of path: String) throws(StorageError) -> Duration {
         var status = stat()
         if stat(path, &status) != 0 { throw lastError(.examine, path) }

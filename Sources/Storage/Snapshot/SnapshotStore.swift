@@ -8,7 +8,10 @@ package struct SnapshotStore: Sendable {
     /// The `version-2` folder.
     let directory: String
 
-    init(on disk: any Disk, in directory: String) {
+    /// - Parameters:
+    ///   - disk: Where they lie.
+    ///   - directory: The `version-2` folder, or any other that holds snapshots.
+    package init(on disk: any Disk, in directory: String) {
         self.disk = disk
         self.directory = directory
     }

@@ -129,10 +129,6 @@ class TestNotBuiltYet:
             ("PUT", "/v1/tree/x"),
             ("GET", "/v1/cluster/members"),
             ("POST", "/v1/cluster/leadership"),
-            ("GET", "/v1/history?path=/"),
-            ("POST", "/v1/rollbacks"),
-            ("GET", "/v1/snapshots"),
-            ("POST", "/v1/restore"),
             ("GET", "/v1/outcomes/key"),
             ("GET", "/commands/mntr"),
         ],
@@ -142,6 +138,5 @@ class TestNotBuiltYet:
         http.request(method, target, body).problem(501, "unimplemented", outcome="not-applied")
 
     def test_also_for_one_parameter_or_header_and_applies_nothing(self, http, base):
-        http.get(znode(base, at="0")).problem(501, "unimplemented")
         http.put(znode(base), b"x", Idempotency_Key="k").problem(501, "unimplemented")
         assert http.get(znode(base)).json["stat"]["version"] == 0

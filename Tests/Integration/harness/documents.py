@@ -103,4 +103,4 @@ def _pattern(text):
         else:
             pattern += "[0-9]{13}" if match["time"] else ".*?"
         end = match.end()
-    return pattern + re.escape(text[end:].strip("\n"))
+    return pattern + re.escape(text[end:].rstrip("\n"))

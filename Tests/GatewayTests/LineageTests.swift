@@ -1,0 +1,31 @@
+import Jute
+import Replica
+import Testing
+
+@Suite struct LineageTests {
+    @Test func `a restore leaves behind what was seen before it, and discards nothing`() throws {
+        var lineage = Lineage(ensemble: 7)
+        let seen = Zxid(epoch: 1, counter: 40)
+        #expect(lineage.isCurrent(seen))
+        lineage.restore(after: seen, history: 8)
+        #expect(lineage.history == 8 && lineage.ensemble == 7)
+        #expect(!lineage.isCurrent(seen) && lineage.isCurrent(seen.next))
+        // A member that has missed the restore has nothing that the ensemble never had.
+        #expect(lineage.has(seen))
+        #expect(Lineage(lineage.data) == lineage)
+        // An aborted one, and one after it.
+        lineage.restore(after: seen.next, history: 9)
+        #expect(!lineage.isCurrent(seen.next))
+        lineage.fork(
+            after: Zxid(epoch: 2, counter: 1), base: Zxid(epoch: 9, counter: 0), history: 10)
+        #expect(!lineage.isCurrent(Zxid(epoch: 3, counter: 1)))
+        #expect(lineage.isCurrent(Zxid(epoch: 9, counter: 1)))
+        #expect(Lineage(lineage.data) == lineage)
+    }
+
+    @Test func `one from before there were restores is read as ever`() throws {
+        let lineage = Lineage(ensemble: 7)
+        #expect(Lineage(lineage.data) == lineage && lineage.restored == nil)
+        #expect(!String(decoding: lineage.data, as: UTF8.self).contains("restored"))
+    }
+}
