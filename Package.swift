@@ -174,7 +174,8 @@ let package = Package(
             name: "PeerHTTPTests", dependencies: ["HTTPServer", "Jute", "PeerHTTP"],
             swiftSettings: strict),
         .testTarget(
-            name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
+            name: "SimulationTests", dependencies: ["Simulation", "StorageTesting"],
+            swiftSettings: strict),
         .testTarget(
             name: "NodeTests",
             dependencies: [

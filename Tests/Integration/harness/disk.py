@@ -62,15 +62,17 @@ def kept_aside(member, file, content):
     return any(copy.read_bytes() == content for copy in aside)
 
 
-def append_tail(log, like, value, count):
+def append_tail(member, like, value, count):
     """Appends transactions which no leader ever proposed to others, as one that died may have done.
 
     They follow the last one, and are copies of one that holds `like`, with `value` in its place.
     """
     assert len(like) == len(value)
-    data = bytearray(log.read_bytes())
-    known = records(log)
-    model = next(bytes(data[r.start : r.end]) for r in known if like in data[r.start : r.end])
+    logs = [log for log in member.log_files() if records(log)]
+    payloads = (log.read_bytes()[r.start : r.end] for log in logs for r in records(log))
+    model = next(payload for payload in payloads if like in payload)
+    log = logs[-1]
+    data, known = bytearray(log.read_bytes()), records(log)
     offset = known[-1].end + 1
     for number in range(1, count + 1):
         payload = bytearray(model.replace(like, value))
