@@ -63,7 +63,7 @@ final class LoneGateway: Sendable {
     }
 
     private func waitUntilReady() async throws {
-        let deadline = ContinuousClock.now + .seconds(60)
+        let deadline = ContinuousClock.now + .seconds(300)
         while await !isReady() {
             try #require(ContinuousClock.now < deadline, "the node never became ready")
             try await Task.sleep(for: .milliseconds(5))
@@ -87,7 +87,7 @@ final class LoneGateway: Sendable {
 
     /// Waits until so many requests are held.
     func waitForWaits(_ count: Int) async throws {
-        let deadline = ContinuousClock.now + .seconds(60)
+        let deadline = ContinuousClock.now + .seconds(300)
         while node.waits.count != count {
             try #require(ContinuousClock.now < deadline, "\(node.waits.count) requests wait")
             try await Task.sleep(for: .milliseconds(2))

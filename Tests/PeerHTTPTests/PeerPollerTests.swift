@@ -24,7 +24,7 @@ import Testing
     private func report(
         _ poller: PeerPoller, _ peer: PeerID, _ condition: (PeerPoller.Report) -> Bool
     ) async throws -> PeerPoller.Report {
-        let deadline = ContinuousClock.now + .seconds(60)
+        let deadline = ContinuousClock.now + .seconds(300)
         while true {
             if let report = poller.reports[peer], condition(report) { return report }
             try #require(ContinuousClock.now < deadline, "nothing is known of member \(peer)")
