@@ -175,12 +175,13 @@ let package = Package(
             dependencies: ["HTTPServer", "Jute", "PeerHTTP", nioCore, nioPosix],
             swiftSettings: strict),
         .testTarget(
-            name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
+            name: "SimulationTests", dependencies: ["Simulation", "StorageTesting"],
+            swiftSettings: strict),
         .testTarget(
             name: "NodeTests",
             dependencies: [
-                "Jute", "Zab", "ZnodeTree", "Replica", "Storage", "PeerTransport", "Node", nioCore,
-                nioPosix, logging,
+                "Jute", "Zab", "ZnodeTree", "Replica", "Storage", "StorageTesting",
+                "PeerTransport", "Node", nioCore, nioPosix, logging,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -148,10 +148,11 @@ extension OpenedNode {
             try writeFirstSnapshot(of: tree, in: directory)
         }
         var epochs = try directory.epochs(
-            lastZxid: state.lastLogged, afterLoss: state.loss != nil)
+            lastZxid: state.lastLogged, afterLoss: state.loss != nil || !isAlone)
+        if epochs.wereLost { logger.error("what was promised is lost: it may have been anything") }
         if let adoption = settings.adoption { try directory.begin(adoption, &epochs) }
         let standing: Standing =
-            if let loss = state.loss {
+            if let loss = epochs.wereLost ? .unknown : state.loss {
                 .mayHaveLost(bound: bound(of: loss, epochs))
             } else {
                 isUnprovenEmpty ? .empty : .trusted

@@ -109,7 +109,7 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func stopListening() {
-        listener.stop()
+        listener.suspend()
     }
 
     func send(_ packet: QuorumPacket, to learner: LearnerConnection) {

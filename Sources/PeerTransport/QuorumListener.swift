@@ -57,11 +57,13 @@ package final class QuorumListener {
         precondition(listener == nil, "started twice")
         self.readTimeout = readTimeout
         let listener = ListeningSocket(eventLoop: eventLoop) { [weak self] channel in
-            guard let self else { throw ChannelError.ioOnClosedChannel }
+            // One that was accepted just before the port was closed is of no use to anybody.
+            guard let self, self.listener != nil else { throw ChannelError.ioOnClosedChannel }
             try accept(channel)
         }
         self.listener = listener
-        listener.open(on: address, attempts: 1, retryDelay: .zero, whenBound)
+        // The port of the time before may take a moment to be free.
+        listener.open(on: address, attempts: 5, retryDelay: .milliseconds(100), whenBound)
     }
 
     package var listeningAddress: PeerAddress? { listener?.address }
@@ -69,16 +71,22 @@ package final class QuorumListener {
     /// The open connections, oldest first.
     package var connectionIDs: [ConnectionID] { connections.keys.sorted() }
 
-    /// Closes the port and every connection and forgets the callbacks. The listener cannot be
-    /// started again.
-    package func stop() {
+    /// Closes the port and every connection. The listener can be started again: a server may lead
+    /// more than once in its life.
+    package func suspend() {
         eventLoop.preconditionInEventLoop()
         listener?.close()
+        listener = nil
         for connection in connections.values {
             connection.close()
         }
         connections = [:]
         unflushed = []
+    }
+
+    /// Closes the port and every connection for good, and forgets the callbacks.
+    package func stop() {
+        suspend()
         onConnected = { _, _ in }
         onPacket = { _, _ in }
         onReadComplete = {}

@@ -17,6 +17,8 @@ struct PendingWrite: Sendable {
     var compiled: RequestCompiler.Compiled?
     /// The epoch whose leader may have proposed it; nil while it is certain that none has.
     var sentIn: Epoch?
+    /// A state received whole has come since: if that leader has committed it, nobody here was told.
+    var mayBeHidden = false
     /// The tree was confirmed to be as new as any acknowledged write when this one came: only then
     /// may it be refused for what this node sees.
     var viewIsFresh = false

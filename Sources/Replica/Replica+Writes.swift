@@ -53,6 +53,7 @@ extension Replica {
             return beginReads(now)
         }
         write.viewIsFresh = false
+        write.mayBeHidden = false
         write.compiled = compiled
         write.attempts += 1
         let request = ForwardedRequest(
@@ -251,14 +252,20 @@ extension Replica {
     ///
     /// After a contiguous DIFF or TRUNC every committed transaction was delivered here, so what was
     /// not answered by it never happened. A SNAP hides the transactions: those writes stay unknown.
-    /// Only a new epoch decides: in the same one the leader may still hold the request.
+    /// Only a new epoch decides: in the same one the leader may still hold the request. But what a
+    /// SNAP has hidden stays hidden whatever the next epoch begins with.
     ///
     /// - Source: SOUNDNESS, section 6.
     func settleLostWrites(_ status: Status) {
         for key in pending.keys.sorted(by: { ($0.session, $0.cxid) < ($1.session, $1.cxid) }) {
-            guard var write = pending[key], write.sentIn != status.epoch else { continue }
+            guard var write = pending[key] else { continue }
+            if status.synchronizedBy == .snap { write.mayBeHidden = true }
+            guard write.sentIn != status.epoch else {
+                pending[key] = write
+                continue
+            }
             pending[key] = nil
-            if status.synchronizedBy == .snap {
+            if write.mayBeHidden {
                 end(write, .unknown)
             } else {
                 write.sentIn = nil

@@ -1,8 +1,8 @@
-import Jute
+package import Jute
 import Node
 import Replica
 import Storage
-import StorageTesting
+package import StorageTesting
 import Zab
 import ZnodeTree
 
@@ -22,7 +22,7 @@ package final class NodeSimulation {
         case tick(PeerID, life: Int)
         case sync(PeerID, life: Int)
         case install(PeerID, life: Int)
-        case write, read, disturbance
+        case write, read, disturbance, strangeDisk
     }
 
     struct Connection {
@@ -53,6 +53,10 @@ package final class NodeSimulation {
     private var isChaotic = true
     /// Whose disk has rot that is not made good yet.
     private var damaged: PeerID?
+    /// The disk of another ensemble's node, until it is put into one of these.
+    private var strangeDisk: (id: PeerID, disk: MemoryDisk)?
+    /// Who has got it.
+    private var stranger: PeerID?
     private var fates: [Int: Fate] = [:]
     private var lastAcknowledged = Zxid.zero
     /// What each transaction made of the tree, and what it changed.
@@ -74,6 +78,10 @@ package final class NodeSimulation {
         package var boundedLosses = 0
         package var unboundedLosses = 0
         package var heals = 0
+        /// Nodes that were told that their state is not what it should be.
+        package var doubts = 0
+        /// Nodes that found themselves in another ensemble than their data.
+        package var strangers = 0
 
         package init() {}
 
@@ -87,15 +95,25 @@ package final class NodeSimulation {
             left.boundedLosses += right.boundedLosses
             left.unboundedLosses += right.unboundedLosses
             left.heals += right.heals
+            left.doubts += right.doubts
+            left.strangers += right.strangers
         }
     }
 
-    package init(seed: UInt64, keepsTrace: Bool = false) {
+    /// - Parameters:
+    ///   - seed: Everything that happens is drawn from it.
+    ///   - strangeDisk: Of a node of another ensemble, which takes the place of the disk of the
+    ///     node with its number, in the middle of the chaos.
+    ///   - keepsTrace: Whether to write down what happens.
+    package init(
+        seed: UInt64, strangeDisk: (id: PeerID, disk: MemoryDisk)? = nil, keepsTrace: Bool = false
+    ) {
         var random = SeededGenerator(seed: seed)
         faults = .random(using: &random)
         voters = Set(1...(random.oneIn(2) ? 3 : 5))
         self.random = random
         self.keepsTrace = keepsTrace
+        self.strangeDisk = strangeDisk
         for id in voters {
             nodes[id] = SimulatedNode(id: id, world: self)
         }
@@ -103,6 +121,11 @@ package final class NodeSimulation {
 
     var now: Int64 { events.now }
     private var ids: [PeerID] { nodes.keys.sorted() }
+    /// All but the one with a strange disk.
+    private var members: [SimulatedNode] { nodes.values.filter { $0.id != stranger } }
+
+    /// A copy of what a node has on its disk.
+    package func disk(of id: PeerID) -> MemoryDisk? { nodes[id]?.disk.copy() }
 
     func note(_ text: @autoclosure () -> String) {
         if keepsTrace { trace.append("\(now) \(text())") }
@@ -121,6 +144,7 @@ package final class NodeSimulation {
         events.add(.write, after: 100)
         events.add(.read, after: 100)
         events.add(.disturbance, after: faults.disturbanceInterval)
+        if strangeDisk != nil { events.add(.strangeDisk, after: 5_000) }
         try run(until: 15_000)
         isChaotic = false
         note("heal")
@@ -137,16 +161,17 @@ package final class NodeSimulation {
     /// Everybody is in line with one leader, and no client waits any more. A learner whose
     /// connection is broken does not know it yet.
     private var isSettled: Bool {
-        let replicas = nodes.values.compactMap(\.replica)
-        let isConnected = nodes.values.allSatisfy { node in
+        let replicas = members.compactMap(\.replica)
+        let isConnected = members.allSatisfy { node in
             node.uplink.map { connections[$0]?.isBroken == false } ?? true
         }
-        return isConnected && replicas.count == nodes.count
+        return isConnected && replicas.count == members.count
             && replicas.allSatisfy(\.status.isSynchronized)
             && Set(replicas.map(\.status.leader)).count == 1
             && Set(replicas.map(\.peer.state.history.lastCommitted)).count == 1
             && fates.count >= 20
             && nodes.values.allSatisfy { $0.writes.isEmpty && $0.reads.isEmpty }
+            && (stranger.flatMap { nodes[$0]?.replica }.map { $0.status.hold != nil } ?? true)
     }
 
     private func run(until end: Int64) throws(BrokenPromise) {
@@ -183,6 +208,8 @@ package final class NodeSimulation {
         case .read:
             read()
             if isChaotic { events.add(.read, after: 1 + delay(150)) }
+        case .strangeDisk:
+            exchangeDisk()
         case .disturbance:
             guard isChaotic else { return }
             disturb()
@@ -214,6 +241,7 @@ package final class NodeSimulation {
 
     /// The node has answered a write.
     func answered(_ number: Int, _ outcome: WriteOutcome, by id: PeerID) {
+        if id == stranger, case .committed = outcome { fail("\(id), a stranger, commits") }
         switch outcome {
         case .committed(let committed):
             counters.acknowledged += 1
@@ -244,6 +272,7 @@ package final class NodeSimulation {
 
     func readAnswered(_ outcome: ReadOutcome, floor: Zxid, by node: SimulatedNode) {
         guard outcome == .ready, let replica = node.replica else { return }
+        if node.id == stranger { fail("\(node.id), a stranger, answers linearizably") }
         counters.reads += 1
         let seen = replica.peer.state.history.lastCommitted
         if seen < floor {
@@ -251,11 +280,11 @@ package final class NodeSimulation {
         }
     }
 
-    /// A node has applied everything up to `zxid`.
     /// A node was told what a transaction changed: the same as all others, with no hole and no
     /// repetition. Events are made of nothing else.
     func applied(_ result: TxnResult, digest: UInt64, at id: PeerID) {
         let zxid = result.zxid
+        if id == stranger { fail("\(id), a stranger, applies \(zxid)") }
         if let other = told[zxid] {
             if other.digest != digest { fail("\(id) has another digest at \(zxid)") }
             if other.changes != result.changes { fail("\(id) saw other changes at \(zxid)") }
@@ -274,7 +303,13 @@ package final class NodeSimulation {
     }
 
     private func checkEnd() throws(BrokenPromise) {
-        for id in ids {
+        if let stranger {
+            guard case .otherEnsemble? = nodes[stranger]?.replica?.status.hold else {
+                throw BrokenPromise(description: "\(stranger) has a strange disk and is not held")
+            }
+            counters.strangers += 1
+        }
+        for id in ids where id != stranger {
             guard let replica = nodes[id]?.replica, replica.status.isSynchronized else {
                 throw BrokenPromise(description: "node \(id) is not in line after the healing")
             }
@@ -304,7 +339,7 @@ package final class NodeSimulation {
 
     private func disturb() {
         let id = ids.randomElement(using: &random) ?? 1
-        switch Int.random(in: 0..<9, using: &random) {
+        switch Int.random(in: 0..<10, using: &random) {
         case 0, 1:
             crash(id)
         case 2:
@@ -318,6 +353,8 @@ package final class NodeSimulation {
             note("partition \(blocked.sorted())")
         case 8:
             damage(id)
+        case 9:
+            distrust(id)
         default:
             blocked = []
         }
@@ -325,9 +362,42 @@ package final class NodeSimulation {
 
     /// One node at a time: a majority that has lost what it acknowledged cannot go on.
     private func damage(_ id: PeerID) {
-        guard damaged == nil, let node = nodes[id], node.replica != nil else { return }
+        guard damaged == nil, stranger == nil, let node = nodes[id], node.replica != nil else {
+            return
+        }
         damaged = id
         node.crashAndRot()
+    }
+
+    /// As if a quorum had another state than this node: it gets a leader's, and still vouches for
+    /// what it has logged. As with damage, one at a time.
+    private func distrust(_ id: PeerID) {
+        guard damaged == nil, stranger == nil, let node = nodes[id], let replica = node.replica,
+            replica.peer.state.standing == .trusted
+        else { return }
+        note("\(id) is distrusted")
+        damaged = id
+        counters.doubts += 1
+        node.alive(node.life) { $0.distrust("by lot", now: now) }
+    }
+
+    /// A node finds the disk of another ensemble's in its place, once all know who they are.
+    private func exchangeDisk() {
+        guard isChaotic, let (id, disk) = strangeDisk, let node = nodes[id] else { return }
+        guard damaged == nil, members.allSatisfy({ $0.replica?.served.lineage != nil }) else {
+            return events.add(.strangeDisk, after: 200)
+        }
+        strangeDisk = nil
+        crash(id)
+        node.takeDisk(disk.copy())
+        stranger = id
+        note("\(id) has a strange disk")
+        node.start()
+    }
+
+    /// Two nodes have heard of each other that they belong to different ensembles.
+    func metStranger(_ one: PeerID, _ other: PeerID) {
+        if stranger != one && stranger != other { fail("\(one) takes \(other) for a stranger") }
     }
 
     func started(_ id: PeerID, _ standing: Standing) {

@@ -11,7 +11,7 @@ import ZnodeTree
 final class SimulatedNode {
     let id: PeerID
     private unowned let world: NodeSimulation
-    private let disk = MemoryDisk()
+    private(set) var disk = MemoryDisk()
     private(set) var life = 0
     private(set) var replica: Replica?
     private var directory: DataDirectory?
@@ -89,6 +89,12 @@ final class SimulatedNode {
         reads = []
         disk.crash(using: &world.random)
         disk.restart()
+    }
+
+    /// Gets another disk, while it is down.
+    func takeDisk(_ other: MemoryDisk) {
+        precondition(replica == nil, "a node that runs has its disk")
+        disk = other
     }
 
     /// Crashes, and a bit of the synced log rots meanwhile: what it held from there on is lost, up
@@ -331,7 +337,7 @@ extension SimulatedNode: ReplicaEnvironment {
     }
 
     func metStranger(_ server: PeerID, of ensemble: EnsembleID) {
-        world.fail("\(id) takes \(server) for a stranger")
+        world.metStranger(id, server)
     }
 
     func gatewayOpened(_ session: SessionID) {}

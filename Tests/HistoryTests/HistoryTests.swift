@@ -9,7 +9,7 @@ import ZnodeTree
 
 /// A tree whose transactions are told to a history on a disk in memory.
 final class Recorder {
-    let disk: MemoryDisk
+    private(set) var disk: MemoryDisk
     private(set) var history: ChangeHistory
     private(set) var tree = DataTree()
     private(set) var all: [HistoricTransaction] = []
@@ -47,6 +47,11 @@ final class Recorder {
         history = try Recorder.open(
             disk, from: snapshot, windowBytes, segmentBytes, retention: retention)
         for result in results where result.zxid > snapshot { record(result) }
+    }
+
+    /// Goes on, from the next start on, with what this disk holds.
+    func use(_ other: MemoryDisk) {
+        disk = other
     }
 
     private func record(_ result: TxnResult) {

@@ -2,57 +2,18 @@
 
 import base64
 import json
-import struct
-import zlib
 
 from harness.client import znode
+from harness.disk import falsify
 from harness.load import Load
 from harness.waiting import eventually
-
-
-def falsify(member, value, other):
-    """Changes a value in the log as no program of ours would: every checksum is right.
-
-    The records of Aviary beside the log go, so that it counts as written by the original.
-    """
-    assert len(value) == len(other)
-    changed = 0
-    for log in member.log_files():
-        data = bytearray(log.read_bytes())
-        offset = 16
-        while offset + 12 <= len(data):
-            _, length = struct.unpack_from(">QI", data, offset)
-            if length == 0:
-                break
-            start = offset + 12
-            payload = data[start : start + length]
-            if value in payload:
-                payload = payload.replace(value, other)
-                data[start : start + length] = payload
-                struct.pack_into(">Q", data, offset, zlib.adler32(bytes(payload)))
-                changed += 1
-            offset = start + length + 1
-        log.write_bytes(bytes(data))
-        log.with_name("aviary." + log.name).unlink()
-    assert changed == 1
-
-
-def digest(member):
-    node = member.http.get("/v1/node").expect(200).json
-    return node["zxid"], node["digests"][node["zxid"]]
-
-
-def wait_equal(ensemble):
-    eventually(
-        lambda: len({digest(member) for member in ensemble}) == 1, "all have one state", 60
-    )
 
 
 def diverge(ensemble, member):
     ensemble[1].http.put(znode("/x"), "the right value").expect(201)
     for number in range(5):
         ensemble[1].http.put(znode(f"/y{number}"), "y").expect(201)
-    wait_equal(ensemble)
+    ensemble.wait_equal()
     ensemble.stop()
     falsify(member, b"the right value", b"the wrong value")
 
@@ -64,7 +25,7 @@ def test_a_member_that_a_quorum_contradicts_is_repaired(make_ensemble):
     ensemble.start().wait_ready()
     eventually(lambda: victim.metric("aviary_repairs_total") == 1, "it has been noticed", 30)
     victim.wait_ready()
-    wait_equal(ensemble)
+    ensemble.wait_equal()
     for member in ensemble:
         assert member.http.get(znode("/x")).expect(200).json["text"] == "the right value"
     eventually(lambda: ensemble[2].cluster()["alarms"] == [], "the alarms are over")
@@ -81,7 +42,7 @@ def test_a_member_that_a_quorum_contradicts_is_repaired(make_ensemble):
     eventually(lambda: len(victim.snapshot_files()) > 1, "it is written down", 30)
     victim.kill()
     victim.start().wait_ready()
-    wait_equal(ensemble)
+    ensemble.wait_equal()
     assert victim.metric("aviary_repairs_total") == 0
 
 
@@ -96,7 +57,7 @@ def test_a_state_is_mended_while_others_write(make_ensemble):
         eventually(lambda: victim.metric("aviary_repairs_total") == 1, "it is repaired", 60)
         before = load.acknowledged
         eventually(lambda: load.acknowledged > before + 200, "writes go on")
-    wait_equal(ensemble)
+    ensemble.wait_equal()
     assert victim.http.get(znode("/x")).expect(200).json["text"] == "the right value"
     latest = ensemble.leader().http.put(znode("/mark")).expect(201).json["zxid"]
     load.check(victim.http, min_zxid=latest)
@@ -112,7 +73,7 @@ def test_a_leader_in_the_minority_hands_over_first(make_ensemble):
     assert "leading in broadcast" in leader.process.output().rsplit("serving HTTP", 1)[1]
     eventually(lambda: ensemble.leader().id != 3, "another one leads", 30)
     leader.wait_ready()
-    wait_equal(ensemble)
+    ensemble.wait_equal()
     assert leader.http.get(znode("/x")).expect(200).json["text"] == "the right value"
 
 
@@ -131,4 +92,4 @@ def test_without_a_majority_there_is_an_alarm_and_nothing_else(make_ensemble):
     # The third one settles it.
     ensemble.start(3).wait_ready()
     eventually(lambda: victim.metric("aviary_repairs_total") == 1, "it is repaired", 30)
-    wait_equal(ensemble)
+    ensemble.wait_equal()

@@ -72,6 +72,23 @@ def test_kill_9_of_the_leader_under_load_loses_nothing_and_soon_goes_on(make_ens
         assert member.digest_mismatches() == 0
 
 
+def test_a_leader_that_loses_its_quorum_leads_again(make_ensemble):
+    ensemble = make_ensemble()
+    leader, others = ensemble.leader(), ensemble.followers()
+    leader.http.put(znode("/first")).expect(201)
+    for turn in range(3):
+        for member in others:
+            member.kill()
+        eventually(lambda: leader.role() == "looking", "it notices")
+        for member in others:
+            member.start()
+        ensemble.wait_ready()
+        assert leader.process.alive and ensemble.leader() is leader
+        zxid = others[0].http.put(znode(f"/turn{turn}")).expect(201).json["zxid"]
+        for member in ensemble:
+            member.http.get(znode(f"/turn{turn}"), Aviary_Min_Zxid=zxid).expect(200)
+
+
 def test_sigkill_of_all_three_under_load_loses_nothing(make_ensemble):
     ensemble = make_ensemble()
     for _ in range(2):

@@ -277,6 +277,22 @@ import Testing
         await next.stop()
     }
 
+    @Test func `a listener that was suspended listens again, and numbers go on`() async throws {
+        let (leader, learner, id) = try await connected()
+        let address = try #require(await leader.address)
+        await leader.suspend()
+        try await eventually("the learner is told") { await learner.closed == .endOfStream }
+        await #expect(throws: (any Error).self) {
+            try await RawSocket.connect(to: address, on: learnerLoop)
+        }
+        #expect(try await leader.start(on: address) == address)
+        let next = TestLearner(on: learnerLoop)
+        await next.connect(to: address)
+        try await eventually("it is connected") { await leader.connectionIDs == [id + 1] }
+        #expect(await leader.closed == [:], "nothing is heard of what was closed from this side")
+        await leader.stop()
+    }
+
     @Test func `a port in use is an error`() async throws {
         let (listener, address) = try await RawListener.listen(on: learnerLoop)
         let leader = TestLeader(on: leaderLoop)

@@ -96,6 +96,10 @@ actor TestLeader {
         call { $0.close(id) }
     }
 
+    func suspend() {
+        call { $0.suspend() }
+    }
+
     func stop() {
         call { $0.stop() }
     }

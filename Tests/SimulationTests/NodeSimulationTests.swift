@@ -32,6 +32,35 @@ import Testing
     }
 }
 
+/// One node's disk is mistaken for that of another ensemble's node, with higher zxids.
+@Suite(.serialized) struct StrangeDiskTests {
+    static let count: UInt64 = 40
+
+    @Test func `a node with another ensemble's data is held and changes nothing`() async throws {
+        let outcome = await onOwnThread {
+            Result { () throws(BrokenPromise) in
+                let other = NodeSimulation(seed: 1_000)
+                try other.run()
+                let disk = other.disk(of: 3)
+                var total = NodeSimulation.Counters()
+                for seed in 1...StrangeDiskTests.count {
+                    let simulation = NodeSimulation(seed: seed, strangeDisk: disk.map { (3, $0) })
+                    do throws(BrokenPromise) {
+                        try simulation.run()
+                    } catch {
+                        print("with seed \(seed)")
+                        throw error
+                    }
+                    total += simulation.counters
+                }
+                return total
+            }
+        }
+        let total = try outcome.get()
+        #expect(total.strangers > Int(StrangeDiskTests.count) / 2)
+    }
+}
+
 /// The runs would prove nothing if nothing happened in them.
 @Suite struct NodeSimulationCoverageTests {
     @Test func `writes are acknowledged, denied and lost sight of`() async throws {
@@ -55,5 +84,6 @@ import Testing
         #expect(total.snapshots > 0)
         #expect(total.boundedLosses > 5)
         #expect(total.heals > 5)
+        #expect(total.doubts > 5)
     }
 }

@@ -87,6 +87,37 @@ import Testing
         #expect(again.accepted == 9 && again.current == 9)
     }
 
+    @Test func `a current epoch that nobody has promised is not believed`() throws {
+        let member = Member()
+        let directory = try member.open()
+        var epochs = try directory.epochs(lastZxid: .zero)
+        try directory.establish(StorageIdentity(history: 1, node: 1, disk: 1))
+        try epochs.setAccepted(5)
+        try epochs.setCurrent(2)
+        // A bit: the file of the original has no checksum.
+        try member.replace("currentEpoch", with: Array("3".utf8))
+        member.disk.restart()
+        let again = try member.open()
+        #expect(throws: StorageError.self) { try again.epochs(lastZxid: zxid(2, 1)) }
+        let found = try again.epochs(lastZxid: zxid(2, 1), afterLoss: true)
+        #expect(found.accepted == 5 && found.current == 2 && found.wereLost)
+        member.disk.restart()
+        #expect(try member.recover().state.loss == .unknown)
+    }
+
+    @Test func `promises that the log contradicts are of an earlier time`() throws {
+        let member = Member()
+        let directory = try member.open()
+        var epochs = try directory.epochs(lastZxid: .zero)
+        try directory.establish(StorageIdentity(history: 1, node: 1, disk: 1))
+        try epochs.setAccepted(5)
+        member.disk.restart()
+        let found = try member.open().epochs(lastZxid: zxid(6, 1), afterLoss: true)
+        #expect(found.accepted == 6 && found.current == 6 && found.wereLost)
+        member.disk.restart()
+        #expect(try member.recover().state.loss == .unknown)
+    }
+
     @Test func `epochs that are all lost stop a member that had some`() throws {
         let member = Member()
         let directory = try member.open()

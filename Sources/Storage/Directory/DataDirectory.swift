@@ -176,8 +176,8 @@ package final class DataDirectory: Sendable {
     /// - Parameters:
     ///   - lastZxid: The last transaction in log or snapshot, `.untrusted` for an empty database
     ///     that must not vote.
-    ///   - afterLoss: Whether to begin anew when all copies are lost, as a member may that does
-    ///     not count until it is synchronized.
+    ///   - afterLoss: Whether to begin anew when they are lost or contradicted in a directory of
+    ///     ours, as a member may that does not count until it is synchronized.
     /// - Returns: The epochs, mended if need be. If they `wereLost`, so is the bound of the loss.
     /// - Throws: `.epochs`, `.disk`.
     package func epochs(
@@ -187,7 +187,7 @@ package final class DataDirectory: Sendable {
         // how far its history reached, at the next start as well.
         try EpochStore(
             on: disk, in: snapshotPath, lastZxid: lastZxid, mayBeMissing: !isOurs,
-            noteLoss: afterLoss
+            noteLoss: afterLoss && isOurs
                 ? { () throws(StorageError) in try self.store(.unknown) } : nil)
     }
 

@@ -10,7 +10,8 @@ package import Jute
 package struct EpochStore: Sendable {
     package private(set) var accepted: Epoch
     package private(set) var current: Epoch
-    /// All copies of one of them were lost, and nothing is left of what was promised.
+    /// What was promised or accepted is not known: all copies of one of them were lost, or they
+    /// are contradicted.
     package let wereLost: Bool
 
     private let disk: any Disk
@@ -26,7 +27,8 @@ package struct EpochStore: Sendable {
     ///   - mayBeMissing: Whether a folder without epochs is in order: it is new, or so old that
     ///     it comes from the time before ZooKeeper 3.4.
     ///   - noteLoss: Called before lost ones are written anew; nil if that must not be.
-    /// - Throws: `.epochs` when they contradict each other, the log, or are lost.
+    /// - Throws: `.epochs` when they contradict each other, the log, or are lost, and `noteLoss` is
+    ///   nil.
     init(
         on disk: any Disk, in directory: String, lastZxid: Zxid, mayBeMissing: Bool,
         noteLoss: (() throws(StorageError) -> Void)? = nil
@@ -45,23 +47,33 @@ package struct EpochStore: Sendable {
         // back: the higher one was promised.
         let knownAccepted = ([accepted] + copies.map(\.accepted)).compactMap { $0 }.max()
         let knownCurrent = ([current] + copies.map(\.current)).compactMap { $0 }.max()
-        wereLost = (knownAccepted == nil || knownCurrent == nil) && !mayBeMissing
+        let contradiction = EpochStore.contradiction(accepted, current, copies, lastZxid)
+        let isMissing = (knownAccepted == nil || knownCurrent == nil) && !mayBeMissing
+        wereLost = isMissing || contradiction != nil
         if wereLost {
             guard let noteLoss else {
-                throw .epochs(
-                    "the epoch files in \(directory) are lost or damaged, and so are their copies")
+                let missing = """
+                    the epoch files in \(directory) are lost or damaged, and so are their copies
+                    """
+                throw .epochs(contradiction ?? missing)
             }
             try noteLoss()
         }
         self.accepted = knownAccepted ?? max(lastZxid.epoch, knownCurrent ?? lastZxid.epoch)
         self.current = knownCurrent ?? lastZxid.epoch
+        if contradiction != nil {
+            // It does not count before a leader's state has made up for it. Until then the copies
+            // are right, or nothing is but the log.
+            self.current = copies.map(\.current).max() ?? lastZxid.epoch
+            self.accepted = max(self.accepted, self.current, lastZxid.epoch)
+        }
         try reconcile(with: lastZxid)
         if accepted != self.accepted { try write(FileNames.acceptedEpoch, self.accepted) }
         if current != self.current { try write(FileNames.currentEpoch, self.current) }
         if !copies.allSatisfy({ $0 == (self.accepted, self.current) }) || copies.count < 2
             || accepted != self.accepted || current != self.current
         {
-            try writeCopies()
+            try writeCopies(accepted: self.accepted, current: self.current)
         }
     }
 
@@ -74,9 +86,9 @@ package struct EpochStore: Sendable {
             throw .epochs("epoch \(accepted) was promised, it cannot be lowered to \(epoch)")
         }
         if epoch == accepted { return }
+        try writeCopies(accepted: epoch, current: current)
         try write(FileNames.acceptedEpoch, epoch)
         accepted = epoch
-        try writeCopies()
     }
 
     /// Accepts the leader of an epoch, once its history is durable here. Durable on return.
@@ -89,9 +101,35 @@ package struct EpochStore: Sendable {
                 "the current epoch cannot go from \(current) to \(epoch): \(accepted) was promised")
         }
         if epoch == current { return }
+        try writeCopies(accepted: accepted, current: epoch)
         try write(FileNames.currentEpoch, epoch)
         current = epoch
-        try writeCopies()
+    }
+
+    /// What cannot be, unless a file is rotten or older than the rest.
+    ///
+    /// The files of the original have no checksum. A promise that is too high costs nothing, but
+    /// an epoch that a member was never in would let it win elections against those that were.
+    /// Nobody accepts an epoch without having promised it before, so that the original never raises
+    /// the one alone.
+    private static func contradiction(
+        _ accepted: Epoch?, _ current: Epoch?, _ copies: [(accepted: Epoch, current: Epoch)],
+        _ lastZxid: Zxid
+    ) -> String? {
+        let known = (accepted: copies.map(\.accepted).max(), current: copies.map(\.current).max())
+        if let current, let before = known.current, current > before,
+            accepted ?? .min <= known.accepted ?? .min
+        {
+            return "the current epoch is said to be \(current), and was \(before)"
+        }
+        let promised = [accepted, known.accepted].compactMap { $0 }.max()
+        if let promised, lastZxid.epoch > promised {
+            return """
+                the log reaches transaction \(lastZxid), beyond the epoch \(promised) that was \
+                promised
+                """
+        }
+        return nil
     }
 
     /// Writes the epochs of a new folder. Durable on return.
@@ -115,17 +153,8 @@ package struct EpochStore: Sendable {
     }
 
     private mutating func reconcile(with lastZxid: Zxid) throws(StorageError) {
-        if lastZxid.epoch > current {
-            // A crash between a snapshot of the leader's and the epoch behind it.
-            guard lastZxid.epoch <= accepted else {
-                throw .epochs(
-                    """
-                    the log reaches transaction \(lastZxid), beyond the epoch \(accepted) that \
-                    was promised
-                    """)
-            }
-            current = lastZxid.epoch
-        }
+        // A crash between a snapshot of the leader's and the epoch behind it.
+        if lastZxid.epoch > current { current = lastZxid.epoch }
         guard current <= accepted else {
             throw .epochs("the current epoch \(current) is above the accepted one, \(accepted)")
         }
@@ -136,7 +165,9 @@ package struct EpochStore: Sendable {
         try disk.syncDirectory(directory)
     }
 
-    private func writeCopies() throws(StorageError) {
+    /// The copies come before the file of the original, so that a file that is above them was
+    /// raised by the original, or is rotten.
+    private func writeCopies(accepted: Epoch, current: Epoch) throws(StorageError) {
         var text = ChecksummedText()
         text["accepted"] = String(accepted)
         text["current"] = String(current)

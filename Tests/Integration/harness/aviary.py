@@ -135,6 +135,11 @@ class AviaryMember:
     def cluster(self):
         return self.http.get("/v1/cluster").expect(200).json
 
+    def digest(self):
+        """The last transaction that it has applied, and what its tree sums up to."""
+        node = self.http.get("/v1/node").expect(200).json
+        return node["zxid"], node["digests"][node["zxid"]]
+
     def log_files(self):
         """Its transaction logs, oldest first."""
         return _by_zxid(self.data / "version-2", "log.")

@@ -106,6 +106,15 @@ class Ensemble:
             )
         return self
 
+    def wait_equal(self, timeout=60):
+        """Every node of Aviary that runs has one state at one transaction."""
+        eventually(
+            lambda: len({member.digest() for member in self.aviaries if member.process.alive}) == 1,
+            "all have one state",
+            timeout,
+        )
+        return self
+
     def followers(self):
         leader = self.leader()
         return [member for member in self.running if member is not leader]

@@ -1,0 +1,176 @@
+"""kill -9 in the middle of being brought in line, again and again: it ends in line."""
+
+import random
+import shutil
+import time
+
+import pytest
+from harness.client import znode
+from harness.disk import append_tail, falsify, order_rebuild
+from harness.waiting import eventually
+
+# No session of a killed node ends meanwhile: the leader makes no transactions of its own accord.
+SETTINGS = {"preAllocSize": 64, "maxSessionTimeout": 600_000}
+KILLS = 20
+
+
+class Kills:
+    """Kills one member at seeded moments of its way back into the ensemble."""
+
+    def __init__(self, ensemble, victim, seed):
+        self.ensemble, self.victim = ensemble, victim
+        self.chance = random.Random(seed)
+        self.folder = victim.data / "version-2"
+        self.acknowledged = {}
+        self.hits = 0
+        self._longest = None
+
+    def write(self, count=3):
+        for _ in range(count):
+            path = f"/w{len(self.acknowledged):05}"
+            answer = self.through.http.put(znode(path), f"value of {path}").expect(201)
+            self.acknowledged[path] = answer.json["zxid"]
+        return list(self.acknowledged)[-1]
+
+    @property
+    def through(self):
+        return next(member for member in self.ensemble if member is not self.victim)
+
+    def has(self, text):
+        """Whether a log of the victim holds these bytes, behind no snapshot."""
+        return any(text.encode() in log.read_bytes() for log in self.victim.log_files())
+
+    def run(self, provoke, is_pending, kills=KILLS):
+        """`provoke` brings the stopped victim out of line; killed while `is_pending`, it counts."""
+        self.victim.kill()
+        provoke()
+        self._longest = self._way_back(is_pending)
+        for _ in range(kills * 20):
+            if self.hits == kills:
+                break
+            if self.victim.process.alive:
+                self.victim.kill()
+            if not is_pending():
+                provoke()
+            assert is_pending(), "it is out of line before it starts"
+            self.victim.start()
+            time.sleep(self.chance.uniform(0, self._longest))
+            assert self.victim.process.alive, self.victim.process.tail()
+            self.victim.kill()
+            # Killed too early it is no further than before, and that counts as well.
+            self.hits += is_pending()
+        assert self.hits == kills
+        self._way_back(is_pending)
+        self.check(is_pending)
+
+    def wait_quiet(self):
+        """What the victim's start has led to is over: its session, and that it tells who it is."""
+        last, since = None, time.monotonic()
+        while time.monotonic() < since + 0.5:
+            self.ensemble.wait_equal()
+            if self.victim.digest() != last:
+                last, since = self.victim.digest(), time.monotonic()
+            time.sleep(0.02)
+
+    def _way_back(self, is_pending):
+        """How long it takes from the start until it is in line, in seconds."""
+        started = time.monotonic()
+        self.victim.start().wait_ready(60)
+        eventually(lambda: not is_pending(), "it is in line", 60)
+        return time.monotonic() - started
+
+    def check(self, is_pending):
+        self.ensemble.wait_ready().wait_equal()
+        state = self.victim.http.get("/v1/recovery").expect(200).json
+        assert state["state"] == "healthy"
+        for member in self.ensemble:
+            names = member.http.get("/v1/children/?limit=10000").expect(200).json["children"]
+            assert {path[1:] for path in self.acknowledged} <= set(names)
+        for path, zxid in list(self.acknowledged.items())[-20:]:
+            answer = self.victim.http.get(znode(path, raw=True), Aviary_Min_Zxid=zxid).expect(200)
+            assert answer.body.decode() == f"value of {path}"
+        # It has all of that on its disk, too.
+        self.victim.stop()
+        self._way_back(is_pending)
+        self.ensemble.wait_equal()
+
+
+@pytest.fixture
+def kills(make_ensemble, request):
+    ensemble = make_ensemble(settings=SETTINGS)
+    victim = ensemble.followers()[0]
+    run = Kills(ensemble, victim, seed=request.node.name)
+    run.write(20)
+    ensemble.wait_equal()
+    return run
+
+
+def test_in_a_diff(kills):
+    latest = None
+
+    def fall_behind():
+        nonlocal latest
+        latest = f"value of {kills.write(30)}"
+
+    kills.run(fall_behind, lambda: not kills.has(latest))
+    assert kills.victim.synchronizations()[-1] == "DIFF"
+    assert kills.victim.digest_mismatches() == 0
+
+
+def test_in_a_trunc(kills):
+    def log_what_nobody_else_has():
+        # From where the leader is, or the two would have different transactions of one zxid.
+        kills.victim.start().wait_ready()
+        kills.victim.http.put(znode("/quiet")).expect(200, 201)
+        kills.wait_quiet()
+        kills.victim.kill()
+        append_tail(kills.victim, b"value of", b"never of", 5)
+
+    kills.run(log_what_nobody_else_has, lambda: kills.has("never of"))
+    assert kills.victim.synchronizations().count("TRUNC") > 1
+    assert kills.victim.digest_mismatches() == 0
+
+
+def test_in_a_snap(kills):
+    kills.write(200)
+
+    def wipe():
+        shutil.rmtree(kills.folder)
+
+    def is_pending():
+        return not kills.folder.exists() or (kills.folder / "aviary.empty").exists()
+
+    kills.run(wipe, is_pending)
+    assert "SNAP" in kills.victim.synchronizations()
+
+
+def test_in_a_repair_of_what_a_quorum_contradicts(kills):
+    zxid = 0
+
+    def contradict():
+        nonlocal zxid
+        path = kills.write(1)
+        kills.victim.start().wait_ready()
+        kills.victim.http.get(znode(path), Aviary_Min_Zxid=kills.acknowledged[path]).expect(200)
+        kills.victim.stop()
+        falsify(kills.victim, f"value of {path}".encode(), f"valse of {path}".encode())
+        zxid = int(kills.acknowledged[path], 16)
+
+    def is_pending():
+        """A start would read what was falsified: no snapshot has taken its place."""
+        return int(kills.victim.snapshot_files()[-1].name.partition(".")[2], 16) < zxid
+
+    # It takes a while until somebody notices.
+    kills.run(contradict, is_pending, kills=8)
+
+
+def test_in_a_rebuild_by_order(kills):
+    def order():
+        order_rebuild(kills.victim)
+
+    def is_pending():
+        return any((kills.folder / f"aviary.{name}").exists() for name in ("rebuild", "loss"))
+
+    kills.run(order, is_pending)
+    kept = kills.victim.http.get("/v1/recovery/detached").expect(200).json["detached"]
+    assert any(one["cause"] == "adopted-quorum" for one in kept)
