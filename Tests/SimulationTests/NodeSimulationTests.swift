@@ -34,7 +34,7 @@ import Testing
 
 /// One node's disk is mistaken for that of another ensemble's node, with higher zxids.
 @Suite(.serialized) struct StrangeDiskTests {
-    static let count: UInt64 = 40
+    static let count: UInt64 = 15
 
     @Test func `a node with another ensemble's data is held and changes nothing`() async throws {
         let outcome = await onOwnThread {
