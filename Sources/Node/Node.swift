@@ -337,7 +337,7 @@ package final class Node: Sendable {
     /// Writes a snapshot of this moment's state, while writes go on.
     package func takeSnapshot(complete: @escaping SnapshotCompletion) {
         post { loop in
-            guard let replica = loop.replica, !loop.isStopping, loop.hasServed else {
+            guard let replica = loop.replica, !loop.isStopping, !loop.hasLeft, loop.hasServed else {
                 return complete(.unavailable)
             }
             guard loop.storage.whenSaved(complete) else { return complete(.busy) }

@@ -36,6 +36,7 @@ extension NodeLoop {
     private func finishLeaving() {
         guard !isStopping else { return }
         replica?.stop()
+        storage.giveUpSnapshots()
         stopTimer()
         closeTransports()
         publishStatus(now)

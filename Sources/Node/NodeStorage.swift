@@ -237,8 +237,13 @@ final class NodeStorage {
         return installation?.cancel() ?? false
     }
 
-    func stop() {
+    /// No snapshot is begun any more: whoever waits for the next one is told.
+    func giveUpSnapshots() {
         snapshotCompletion.take()?(.unavailable)
+    }
+
+    func stop() {
+        giveUpSnapshots()
         flushAppends()
         snapshotQueue.sync {}
         history.sync(through: history.last)

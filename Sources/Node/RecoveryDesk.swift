@@ -93,7 +93,15 @@ package final class RecoveryDesk: Sendable {
             difference.counted > thresholds.differingNodes
                 || difference.ratio > thresholds.differingRatio
                 || dropped > thresholds.truncatedTransactions
-        else { return true }
+        else {
+            // Nothing of one history differs like this: somebody may want to know why.
+            if difference.counted > 0 {
+                warn(
+                    "\(difference.counted) znodes that the quorum's history never had are set aside: "
+                        + "\(difference.extra) extra, \(difference.conflicting) conflicting")
+            }
+            return true
+        }
         publish(
             RecoveryReport(
                 hold: .tooDifferent, difference: difference, droppedTransactions: dropped))
