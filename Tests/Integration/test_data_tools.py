@@ -165,9 +165,10 @@ class TestRestore:
         node = alone()
         first = node.http.put(znode("/a"), b"1").expect(201).json["stat"]["mtime"]
         eventually(
-            lambda: node.http.put(znode("/a"), b"2").expect(200).json["stat"]["mtime"] > first,
+            lambda: node.http.put(znode("/a"), b"1").expect(200).json["stat"]["mtime"] > first,
             "a later write has a later time",
         )
+        node.http.put(znode("/a"), b"2").expect(200)
         node.stop()
         data("restore", node.data, "--to", first, "--output", tmp_path / "out")
         restored = alone(tmp_path / "out")

@@ -266,7 +266,13 @@ def test_nothing_acknowledged_is_lost_when_disks_fill_under_load(small):
             eventually(lambda victim=victim: "no-space" not in alarms(victim), "its end", 30)
         before = load.acknowledged
         eventually(lambda: load.acknowledged > before + 200, "the load goes on", 60)
-    latest = ensemble[1].http.put(znode("/latest"), "x").expect(200, 201).json["zxid"]
+
+    def written():
+        # That the leader has room again is known to the others a moment later.
+        answer = ensemble[1].http.put(znode("/latest"), "x").expect(200, 201, 507)
+        return answer.status != 507 and answer.json["zxid"]
+
+    latest = eventually(written, "writes are taken", 30)
     for member in ensemble:
         load.check(member.client(), latest)
         assert member.digest_mismatches() == 0
