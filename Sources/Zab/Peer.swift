@@ -215,10 +215,14 @@ package struct Peer: Sendable {
     }
 
     /// Whether the sender has a later configuration, and this server is not in it.
+    ///
+    /// Only a server with the same history can have been told so by a person. The original's say no
+    /// name: their configuration may be later because they were reconfigured, and it lacks whoever
+    /// is about to join.
     private func isRemoved(by notification: Notification) -> Bool {
-        guard let config = notification.config, state.ensemble.configVersion < .max else {
-            return false
-        }
+        guard let config = notification.config, let ensemble = notification.ensemble,
+            ensemble == state.ensembleID
+        else { return false }
         let lines = config.split(separator: UInt8(ascii: "\n"))
         let version = lines.last.flatMap { line -> UInt64? in
             let text = String(decoding: line, as: UTF8.self)

@@ -108,6 +108,18 @@ import Testing
         #expect(server.peer.nextDeadline == .max)
     }
 
+    @Test(arguments: [(EnsembleID?.some(7), true), (nil, false), (8, false)])
+    func `only a server of the same history can say that this one was taken out`(
+        name: EnsembleID?, isHeld: Bool
+    ) {
+        var server = newcomer()
+        let later = Notification(
+            state: .looking, leader: 2, zxid: .zero, electionEpoch: 1, peerEpoch: 0,
+            config: Array("server.2=a:1:2:participant\nversion=1".utf8), ensemble: name)
+        server.step { peer, now in peer.receive(later, from: 2, now: now) }
+        #expect((server.peer.status.hold == .removed) == isHeld)
+    }
+
     @Test func `a server that was held before its start stays so`() {
         var server = PeerHarness(hold: .otherName)
         #expect(server.peer.status.hold == .otherName)
