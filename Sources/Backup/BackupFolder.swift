@@ -69,7 +69,7 @@ package struct BackupFolder: Sendable {
         let name = SnapshotName(entry.zxid)
         try removeUnfinished()
         let temporary = path + "/" + name.fileName + Self.temporarySuffix
-        try copy(file, to: temporary)
+        try disk.open(temporary, .replace).write(allOf: file)
         try verify(entry, at: temporary, name: name)
         // The manifest comes last: without it nobody counts the file as a backup.
         try disk.rename(temporary, to: path + "/" + name.fileName)
@@ -79,18 +79,6 @@ package struct BackupFolder: Sendable {
         try disk.syncDirectory(path)
         return Outcome(
             zxid: entry.zxid, sizeBytes: entry.sizeBytes, removed: try removeOld(keep: keep))
-    }
-
-    private func copy(_ source: any DiskFile, to path: String) throws(StorageError) {
-        let target = try disk.open(path, .replace)
-        var offset = 0
-        while true {
-            let piece = try source.read(1 << 20, at: offset)
-            if piece.isEmpty { break }
-            try target.write(piece, at: offset)
-            offset += piece.count
-        }
-        try target.sync()
     }
 
     /// The bytes are those of the snapshot, and the snapshot is whole.

@@ -4,12 +4,6 @@ extension Duration {
     }
 }
 
-/// 16 digits, as zxids are written.
-func hexadecimal(_ value: UInt64) -> String {
-    let digits = String(value, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
-}
-
 /// `2026-11-24T18:15:26Z`: RFC 3339, in UTC.
 ///
 /// - Parameter milliseconds: Since 1970.

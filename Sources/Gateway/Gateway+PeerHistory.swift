@@ -1,4 +1,3 @@
-import Crypto
 import HTTPServer
 import History
 import Jute
@@ -18,9 +17,7 @@ extension Gateway {
         guard let after = try call.query.text("after").flatMap(Zxid.init(parsing:)),
             let through = try call.query.text("through").flatMap(Zxid.init(parsing:))
         else { throw Problem(.badZxid) }
-        guard let proof = call.headers.values("Aviary-Peer").first,
-            let code = proofOfMembership(after, through), equal(Array(proof), code)
-        else { throw Problem(.forbidden, "This is for other members of the ensemble.") }
+        try checkMember(call, message(after, through), for: .history)
         node.history.export(after: after, through: through) { piece in
             // The history's thread ends no batch of answers.
             self.node.waits.perform {
@@ -35,20 +32,8 @@ extension Gateway {
         return nil
     }
 
-    /// Only members know the ensemble's secret.
-    private func proofOfMembership(_ after: Zxid, _ through: Zxid) -> [UInt8]? {
-        guard let key = node.served.read({ $0.data(of: "/aviary/secret") ?? nil }) else {
-            return nil
-        }
-        let code = HMAC<SHA256>.authenticationCode(
-            for: Array("aviary peer history \(after) \(through)".utf8),
-            using: SymmetricKey(data: key))
-        return Array(Base64.encode(Array(code)).utf8)
-    }
-
-    /// Takes the same time whatever the client guessed.
-    func equal(_ proof: [UInt8], _ code: [UInt8]) -> Bool {
-        proof.count == code.count && zip(proof, code).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+    private func message(_ after: Zxid, _ through: Zxid) -> [UInt8] {
+        Array("\(after) \(through)".utf8)
     }
 
     /// Fetches what is missing, if a member has it.
@@ -60,8 +45,10 @@ extension Gateway {
         while cursor < hole.through, !Task.isCancelled {
             var request = PeerRequest(
                 "/v1/peer/history?after=\(cursor)&through=\(hole.through)")
-            guard let proof = proofOfMembership(cursor, hole.through) else { break }
-            request.headers = [("Aviary-Peer", String(decoding: proof, as: UTF8.self))]
+            guard let proof = proofHeader(of: message(cursor, hole.through), for: .history) else {
+                break
+            }
+            request.headers = [proof]
             request.timeout = .seconds(30)
             request.largestBody = Gateway.pieceBytes
             guard let piece = await request.get(from: address),

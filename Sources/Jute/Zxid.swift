@@ -88,7 +88,8 @@ extension SessionID: CustomStringConvertible {
     package var description: String { hexadecimal(UInt64(bitPattern: rawValue)) }
 }
 
-private func hexadecimal(_ value: UInt64) -> String {
+/// 16 lower-case digits, as zxids and other names of 64 bits are written.
+package func hexadecimal(_ value: UInt64) -> String {
     let digits = String(value, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
 }

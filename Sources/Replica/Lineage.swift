@@ -109,23 +109,12 @@ extension Lineage {
 
     /// As the znode holds it.
     package var data: [UInt8] {
-        var text = "ensemble \(Self.digits(ensemble))\nhistory \(Self.digits(history))\n"
+        var text = "ensemble \(hexadecimal(ensemble))\nhistory \(hexadecimal(history))\n"
         for branch in discarded { text += "discarded \(branch.fork) \(branch.base)\n" }
         if let restored { text += "restored \(restored)\n" }
         return Array(text.utf8)
     }
 
     /// The ensemble's name for people: 16 hex digits.
-    package var name: String { Self.digits(ensemble) }
-
-    private static func digits(_ number: UInt64) -> String {
-        Zxid(rawValue: Int64(bitPattern: number)).description
-    }
-}
-
-extension ServedTree {
-    /// Nil as long as no Aviary node has taken part in the ensemble.
-    package var lineage: Lineage? {
-        read { tree in tree.data(of: Lineage.path) ?? nil }.flatMap { Lineage($0) }
-    }
+    package var name: String { hexadecimal(ensemble) }
 }

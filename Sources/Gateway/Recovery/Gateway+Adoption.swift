@@ -1,4 +1,3 @@
-import Crypto
 import HTTPServer
 import Jute
 import Node
@@ -114,10 +113,10 @@ extension Gateway {
         var request = PeerRequest("/v1/peer/adoption")
         request.posted = json.bytes
         request.timeout = .seconds(5)
-        guard let proof = proof(of: json.bytes) else {
+        guard let proof = proofHeader(of: json.bytes, for: .adoption) else {
             throw Problem(.noQuorum, "The ensemble has no secret that members could prove.")
         }
-        request.headers = [("Aviary-Peer", proof)]
+        request.headers = [proof]
         guard await request.get(from: address) != nil else {
             throw Problem(.survivorUnreachable, "Member \(id) did not take the order.")
         }
@@ -138,10 +137,7 @@ extension Gateway {
 
     /// `POST /v1/peer/adoption`: for other members only.
     func takeAdoption(_ call: Call) throws(Problem) -> HTTPResponse {
-        guard let given = call.headers.values("Aviary-Peer").first,
-            let proof = proof(of: call.request.body),
-            equal(Array(given), Array(proof.utf8))
-        else { throw Problem(.forbidden, "This is for other members of the ensemble.") }
+        try checkMember(call, call.request.body, for: .adoption)
         guard !node.status.isSynchronized else { throw Problem(.quorumReachable) }
         let (adoption, reason) = try Adoption.parse(call.request.body)
         guard !adoption.dead.contains(node.id), adoption.epoch > node.status.acceptedEpoch else {
@@ -149,16 +145,6 @@ extension Gateway {
         }
         try obey(adoption, reason)
         return json(call, zxid: servedZxid, Array("{}".utf8))
-    }
-
-    /// Only members know the ensemble's secret.
-    private func proof(of body: [UInt8]) -> String? {
-        guard let key = node.served.read({ $0.data(of: "/aviary/secret") ?? nil }) else {
-            return nil
-        }
-        let code = HMAC<SHA256>.authenticationCode(
-            for: Array("aviary peer adoption ".utf8) + body, using: SymmetricKey(data: key))
-        return Base64.encode(Array(code))
     }
 }
 

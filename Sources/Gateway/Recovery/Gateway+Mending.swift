@@ -1,4 +1,3 @@
-import Crypto
 import HTTPServer
 import Jute
 import Node
@@ -103,8 +102,8 @@ extension Gateway {
         request.posted = wanted.bytes
         request.timeout = .seconds(15)
         request.largestBody = 64 << 20
-        guard let proof = proofOfMembership(wanted.bytes) else { return nil }
-        request.headers = [("Aviary-Peer", proof)]
+        guard let proof = proofHeader(of: wanted.bytes, for: .state) else { return nil }
+        request.headers = [proof]
         return await request.get(from: source)
     }
 
@@ -112,10 +111,7 @@ extension Gateway {
 
     /// `POST /v1/peer/state`: for other members only, since nobody's permissions are looked at.
     func exportState(_ call: Call) throws(Problem) -> HTTPResponse? {
-        guard let given = call.headers.values("Aviary-Peer").first,
-            let proof = proofOfMembership(call.request.body),
-            equal(Array(given), Array(proof.utf8))
-        else { throw Problem(.forbidden, "This is for other members of the ensemble.") }
+        try checkMember(call, call.request.body, for: .state)
         guard let wanted = StateRequest(call.request.body) else { throw Problem(.badRequest) }
         if let view = pins.view(at: wanted.zxid) {
             export(view, wanted, call)
@@ -146,16 +142,6 @@ extension Gateway {
                 }
             }
         }
-    }
-
-    /// Only members know the ensemble's secret.
-    private func proofOfMembership(_ body: [UInt8]) -> String? {
-        guard let key = node.served.read({ $0.data(of: "/aviary/secret") ?? nil }) else {
-            return nil
-        }
-        let code = HMAC<SHA256>.authenticationCode(
-            for: Array("aviary peer state ".utf8) + body, using: SymmetricKey(data: key))
-        return Base64.encode(Array(code))
     }
 }
 

@@ -1,4 +1,3 @@
-import Crypto
 import Jute
 import Node
 import Zab
@@ -69,26 +68,24 @@ extension Hold {
 /// A report as it is shown and as its digest names it.
 struct ReportDocument: Sendable {
     let report: RecoveryReport
-    /// SHA-256 of everything in it, 64 hex digits.
     let digest: String
 
     init(_ report: RecoveryReport, of node: PeerID) {
         self.report = report
-        var hash = SHA256()
-        func add(_ line: String) { hash.update(data: Array((line + "\n").utf8)) }
-        add("node \(node)")
-        add("held \(report.hold)")
-        add("dropped \(report.droppedTransactions)")
+        var digest = ReportDigest()
+        digest.add("node \(node)")
+        digest.add("held \(report.hold)")
+        digest.add("dropped \(report.droppedTransactions)")
         if let difference = report.difference {
-            add("from \(difference.mine) to \(difference.theirs)")
-            add("missing \(difference.missing) extra \(difference.extra)")
-            add("conflicting \(difference.conflicting) of \(difference.compared)")
+            digest.add("from \(difference.mine) to \(difference.theirs)")
+            digest.add("missing \(difference.missing) extra \(difference.extra)")
+            digest.add("conflicting \(difference.conflicting) of \(difference.compared)")
             for entry in difference.entries {
-                add("\(entry.kind.rawValue) \(entry.mine ?? .zero) \(entry.theirs ?? .zero)")
-                hash.update(data: entry.path.bytes + [0])
+                digest.add("\(entry.kind.rawValue) \(entry.mine ?? .zero) \(entry.theirs ?? .zero)")
+                digest.add(entry.path.bytes)
             }
         }
-        digest = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        self.digest = digest.text
     }
 
     var tag: EntityTag { EntityTag(opaque: Array(digest.utf8)) }

@@ -1,4 +1,3 @@
-import Crypto
 import Jute
 import Zab
 
@@ -17,14 +16,15 @@ struct StrandedReport: Equatable, Sendable {
     var acceptedEpoch: Epoch
     var members: [Member]
 
-    /// SHA-256 of all of it, 64 hex digits.
     var digest: String {
-        var text = "node \(node)\nlogged \(logged)\naccepted \(acceptedEpoch)\n"
+        var digest = ReportDigest()
+        digest.add("node \(node)")
+        digest.add("logged \(logged)")
+        digest.add("accepted \(acceptedEpoch)")
         for member in members {
-            text += "member \(member.id) \(member.answers) \(member.logged ?? .zero)\n"
+            digest.add("member \(member.id) \(member.answers) \(member.logged ?? .zero)")
         }
-        return SHA256.hash(data: Array(text.utf8))
-            .map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        return digest.text
     }
 
     var tag: EntityTag { EntityTag(opaque: Array(digest.utf8)) }

@@ -92,8 +92,11 @@ final class UploadFile: HTTPBodyReceiver {
     func abandon() {
         queue.async {
             self.state.withLock { $0.file = nil }
-            // What cannot be removed now is removed at the next start.
-            try? self.disk.removeIfPresent(self.path)
+            do throws(StorageError) {
+                try self.disk.removeIfPresent(self.path)
+            } catch {
+                // What cannot be removed now is removed at the next start.
+            }
         }
     }
 }

@@ -68,15 +68,7 @@ struct SetAside {
         guard try disk.exists(directory + "/" + name) else { return }
         let folder = try makeFolder()
         let source = try disk.open(directory + "/" + name, .read)
-        let target = try disk.open(folder + "/" + name, .create)
-        var offset = 0
-        while true {
-            let piece = try source.read(1 << 20, at: offset)
-            if piece.isEmpty { break }
-            try target.write(piece, at: offset)
-            offset += piece.count
-        }
-        try target.sync()
+        try disk.open(folder + "/" + name, .create).write(allOf: source)
     }
 
     func finish() throws(StorageError) {

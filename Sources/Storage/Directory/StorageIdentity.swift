@@ -78,8 +78,3 @@ extension Loss {
         return text.bytes
     }
 }
-
-func hexadecimal(_ value: UInt64) -> String {
-    let digits = String(value, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
-}

@@ -104,6 +104,18 @@ extension DiskFile {
         if let failure { throw failure }
     }
 
+    /// Writes everything from `source` on, durably.
+    package func write(allOf source: any DiskFile) throws(StorageError) {
+        var offset = 0
+        while true {
+            let piece = try source.read(1 << 20, at: offset)
+            if piece.isEmpty { break }
+            try write(piece, at: offset)
+            offset += piece.count
+        }
+        try sync()
+    }
+
     /// Up to `count` bytes from `offset` on.
     package func read(_ count: Int, at offset: Int) throws(StorageError) -> [UInt8] {
         var failure: StorageError?
