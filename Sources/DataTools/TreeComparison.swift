@@ -20,7 +20,7 @@ struct TreeComparison {
         while let (path, one, two) = pending.popLast() {
             compare(path, one, two, tell)
             var common: [(path: ZnodePath, one: ZnodeID, two: ZnodeID)] = []
-            merge(one, two) { name, left, right in
+            first.forEachChild(of: one, and: two, in: second) { name, left, right in
                 let child = path.appending(name)
                 switch (left, right) {
                 case (let left?, let right?): common.append((child, left, right))
@@ -31,38 +31,6 @@ struct TreeComparison {
             }
             pending += common.reversed()
         }
-    }
-
-    private func merge(
-        _ one: ZnodeID, _ two: ZnodeID, _ body: ([UInt8], ZnodeID?, ZnodeID?) -> Void
-    ) {
-        let left = children(of: one, in: first)
-        let right = children(of: two, in: second)
-        var (i, j) = (0, 0)
-        while i < left.count || j < right.count {
-            if j == right.count
-                || i < left.count && left[i].name.lexicographicallyPrecedes(right[j].name)
-            {
-                body(left[i].name, left[i].znode, nil)
-                i += 1
-            } else if i == left.count || right[j].name.lexicographicallyPrecedes(left[i].name) {
-                body(right[j].name, nil, right[j].znode)
-                j += 1
-            } else {
-                body(left[i].name, left[i].znode, right[j].znode)
-                (i, j) = (i + 1, j + 1)
-            }
-        }
-    }
-
-    private func children(of znode: ZnodeID, in tree: DataTree) -> [(name: [UInt8], znode: ZnodeID)]
-    {
-        var found: [(name: [UInt8], znode: ZnodeID)] = []
-        tree.forEachChild(of: znode) { child in
-            found.append((tree.name(of: child), child))
-            return true
-        }
-        return found
     }
 
     private func compare(
@@ -94,8 +62,8 @@ struct TreeComparison {
                     kind: kind, path: text(path), what: [],
                     first: kind == .missing ? mzxid : nil,
                     second: kind == .extra ? mzxid : nil))
-            pending += children(of: znode, in: tree).reversed()
-                .map { (path.appending($0.name), $0.znode) }
+            pending += tree.namedChildren(of: znode).reversed()
+                .map { (path.appending($0.name), $0.id) }
         }
     }
 

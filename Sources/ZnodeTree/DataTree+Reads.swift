@@ -148,6 +148,45 @@ extension DataTree {
         }
     }
 
+    /// Visits the children of two znodes side by side, in the order of their names' bytes.
+    ///
+    /// - Parameters:
+    ///   - one: The one parent, of this tree.
+    ///   - other: The other one.
+    ///   - tree: That one's tree.
+    ///   - body: Gets a name, and who has it here and there: at least one of them does.
+    package func forEachChild(
+        of one: ZnodeID, and other: ZnodeID, in tree: borrowing DataTree,
+        _ body: ([UInt8], ZnodeID?, ZnodeID?) -> Void
+    ) {
+        let (left, right) = (namedChildren(of: one), tree.namedChildren(of: other))
+        var (i, j) = (0, 0)
+        while i < left.count || j < right.count {
+            if j == right.count
+                || i < left.count && left[i].name.lexicographicallyPrecedes(right[j].name)
+            {
+                body(left[i].name, left[i].id, nil)
+                i += 1
+            } else if i == left.count || right[j].name.lexicographicallyPrecedes(left[i].name) {
+                body(right[j].name, nil, right[j].id)
+                j += 1
+            } else {
+                body(left[i].name, left[i].id, right[j].id)
+                (i, j) = (i + 1, j + 1)
+            }
+        }
+    }
+
+    /// All children in the order of their names' bytes.
+    package func namedChildren(of znode: ZnodeID) -> [(name: [UInt8], id: ZnodeID)] {
+        var found: [(name: [UInt8], id: ZnodeID)] = []
+        forEachChild(of: znode) { child in
+            found.append((name(of: child), child))
+            return true
+        }
+        return found
+    }
+
     // MARK: Sessions
 
     /// The timeout of a session as it was created, or nil if there is no such session.

@@ -154,23 +154,17 @@ package struct TreeDifference: Equatable, Sendable {
     ) {
         let isRoot = one.number == ZnodeStore.root
         var mineOnly: [ZnodeID] = []
-        var left = mine.children(of: one, isRoot ? excluding : { _ in false })[...]
-        var right = theirs.children(of: other, isRoot ? excluding : { _ in false })[...]
-        while let first = left.first, let second = right.first {
-            if first.name == second.name {
-                pairs.append((first.id, second.id))
-                left.removeFirst()
-                right.removeFirst()
-            } else if first.name.lexicographicallyPrecedes(second.name) {
-                mineOnly.append(first.id)
-                left.removeFirst()
-            } else {
-                addMissing(second.id, theirs)
-                right.removeFirst()
+        var theirsOnly: [ZnodeID] = []
+        mine.forEachChild(of: one, and: other, in: theirs) { name, left, right in
+            if isRoot, excluding(name) { return }
+            switch (left, right) {
+            case (let left?, let right?): pairs.append((left, right))
+            case (let left?, nil): mineOnly.append(left)
+            case (nil, let right?): theirsOnly.append(right)
+            case (nil, nil): break
             }
         }
-        mineOnly += left.map(\.id)
-        for child in right { addMissing(child.id, theirs) }
+        for child in theirsOnly { addMissing(child, theirs) }
         guard !mineOnly.isEmpty else { return }
         addExtra(mineOnly, under: one, mine, other, theirs)
     }
@@ -243,18 +237,6 @@ extension TreeDifference {
 }
 
 extension DataTree {
-    fileprivate func children(
-        of znode: ZnodeID, _ isExcluded: ([UInt8]) -> Bool
-    ) -> [(name: [UInt8], id: ZnodeID)] {
-        var found: [(name: [UInt8], id: ZnodeID)] = []
-        forEachChild(of: znode) { child in
-            let name = self.name(of: child)
-            if !isExcluded(name) { found.append((name, child)) }
-            return true
-        }
-        return found
-    }
-
     fileprivate func digest(of znode: ZnodeID) -> UInt64 { store[znode.number].digest }
 
     fileprivate func childCount(of znode: ZnodeID) -> Int { Int(store[znode.number].childCount) }
