@@ -44,6 +44,8 @@ package final class ChangeHistory: Sendable {
         var isClosed = false
         /// A hole in front of what is in memory, which the files do not know of yet.
         var restartsAt: Zxid?
+        /// What the files have is not to be relied on, also before the hole.
+        var forgetsFiles = false
         /// What lies before `floor` was never here, or was lost: others may have it.
         var hasHole = false
     }
@@ -147,12 +149,17 @@ package final class ChangeHistory: Sendable {
 
     /// The served tree is another one, with everything up to `zxid`: what lies between is not
     /// known here.
-    package func jumped(to zxid: Zxid) {
+    ///
+    /// - Parameters:
+    ///   - zxid: Of the new state.
+    ///   - wasWrong: Whether the state before was: then what it made of the transactions is wrong as
+    ///     well, and others have it right.
+    package func jumped(to zxid: Zxid, wasWrong: Bool = false) {
         let mustWrite = state.withLock { state in
             state.visible = zxid
-            guard zxid != state.last, !(zxid < state.last && zxid >= state.floor) else {
-                return false
-            }
+            let isKnown = zxid == state.last || (zxid < state.last && zxid >= state.floor)
+            if isKnown, !wasWrong { return false }
+            if wasWrong { state.forgetsFiles = true }
             state.window = []
             state.windowBytes = 0
             state.base = zxid
@@ -189,17 +196,23 @@ package final class ChangeHistory: Sendable {
 
     func write() {
         while true {
-            let (restart, batch) = state.withLock { state -> (Zxid?, [HistoricTransaction]) in
-                if state.isClosed { return (nil, []) }
+            let (restart, forgets, batch) = state.withLock {
+                state -> (Zxid?, Bool, [HistoricTransaction]) in
+                if state.isClosed { return (nil, false, []) }
                 let start = state.window.firstIndex(after: state.written)
                 let batch = Array(state.window[start...])
-                defer { state.restartsAt = nil }
+                defer {
+                    state.restartsAt = nil
+                    state.forgetsFiles = false
+                }
                 if batch.isEmpty, state.restartsAt == nil { state.isWriterBusy = false }
-                return (state.restartsAt, batch)
+                return (state.restartsAt, state.forgetsFiles, batch)
             }
             if restart == nil, batch.isEmpty { return }
             do throws(StorageError) {
-                if let restart { try files.files.restart(at: restart) }
+                if let restart {
+                    try files.files.restart(at: restart, keepingOlder: !forgets)
+                }
                 try files.files.append(batch[...])
                 files.publish()
                 state.withLock { state in

@@ -104,8 +104,9 @@ package final class HistoryFiles {
 
     // MARK: Writing
 
-    /// Begins anew behind a hole: what was held before stays on the disk and is not offered.
-    func restart(at zxid: Zxid) throws(StorageError) {
+    /// Begins anew behind a hole: what was held before stays on the disk and is not offered, or goes
+    /// if it is not to be relied on.
+    func restart(at zxid: Zxid, keepingOlder: Bool) throws(StorageError) {
         try discardFetched()
         if !segments.isEmpty {
             try finish()
@@ -114,13 +115,14 @@ package final class HistoryFiles {
         }
         segments = []
         older.removeAll { $0.base >= zxid }
-        if older.isEmpty || olderEnd ?? zxid > zxid {
+        if older.isEmpty || olderEnd ?? zxid > zxid || !keepingOlder {
             older = []
             olderEnd = nil
         }
         // A start takes the highest base for the newest file.
         for name in try disk.names(in: folder) {
-            guard let segment = HistorySegment(fileName: name, in: folder), segment.base >= zxid
+            guard let segment = HistorySegment(fileName: name, in: folder),
+                segment.base >= zxid || !keepingOlder
             else { continue }
             try disk.remove(segment.path)
             try disk.removeIfPresent(segment.indexPath)

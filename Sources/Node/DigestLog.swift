@@ -2,8 +2,8 @@ import Jute
 import Synchronization
 import ZnodeTree
 
-/// Digests of the served state at a few zxids that all members pick alike, so that they can be
-/// compared while writes go on.
+/// What other members compare their states with while writes go on: digests at a few zxids that all
+/// pick alike, and, for whoever has to look closer, an exact view at a zxid of their choice.
 ///
 /// - Source: SOUNDNESS, section 7.
 final class DigestLog: Sendable {
@@ -13,6 +13,10 @@ final class DigestLog: Sendable {
     }
 
     private let state: Mutex<State>
+    /// Who waits for a view, by the zxid it has to be of.
+    private let pins = Mutex<[Zxid: [@Sendable (DataTree?) -> Void]]>([:])
+    /// The smallest of them, looked at with every transaction.
+    private let nextPin = Atomic<Int64>(.max)
 
     private static let stride: UInt32 = 128
     /// Members that are further apart than this are not compared.
@@ -24,9 +28,7 @@ final class DigestLog: Sendable {
         state = Mutex(State(exactAfter: exactAfter))
     }
 
-    /// Views of the state that somebody waits for, by the zxid they are of.
-    private let pins = Mutex<[Zxid: [@Sendable (DataTree?) -> Void]]>([:])
-    private let nextPin = Atomic<Int64>(.max)
+    // MARK: Views
 
     /// Calls once the state is exactly that of a zxid, which is still to come.
     func pin(at zxid: Zxid, _ complete: @escaping @Sendable (DataTree?) -> Void) {
@@ -51,6 +53,8 @@ final class DigestLog: Sendable {
             for complete in waiting { complete(key == zxid ? view : nil) }
         }
     }
+
+    // MARK: Digests
 
     static func mustHave(_ zxid: Zxid) -> Bool { zxid.counter.isMultiple(of: stride) }
 

@@ -193,10 +193,10 @@ extension NodeLoop: ReplicaEnvironment {
         waits.applied(result)
     }
 
-    func replacedState(through zxid: Zxid) {
+    func replacedState(through zxid: Zxid, wasWrong: Bool) {
         replica?.served.read { gate.look(at: $0) }
         digests.removeAll()
-        storage.history.jumped(to: zxid)
+        storage.history.jumped(to: zxid, wasWrong: wasWrong)
         waits.replacedState(through: zxid)
     }
 

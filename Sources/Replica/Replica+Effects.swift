@@ -185,6 +185,7 @@ extension Replica {
     /// The served state is not the one that a quorum has at the same zxid.
     package func distrust(_ reason: String, now: Milliseconds) {
         counters.repairs += 1
+        isInDoubt = true
         peer.distrust(reason, now: now)
         settle(now)
     }
@@ -211,7 +212,7 @@ extension Replica {
         served.write { $0 = state }
         counters.repairs += 1
         counters.unrepairedMismatches = 0
-        environment.replacedState(through: state.lastApplied)
+        environment.replacedState(through: state.lastApplied, wasWrong: true)
         // A start must not find the damage again.
         sinceSnapshot = 0
         environment.saveSnapshot(of: served.view())
@@ -267,7 +268,8 @@ extension Replica {
         served.write { $0 = state }
         counters.unrepairedMismatches = 0
         learnLineage()
-        environment.replacedState(through: zxid)
+        environment.replacedState(through: zxid, wasWrong: isInDoubt)
+        isInDoubt = false
         sinceSnapshot = 0
     }
 

@@ -35,7 +35,11 @@ package protocol ReplicaEnvironment: AnyObject {
     /// The served tree has this transaction.
     func applied(_ result: TxnResult)
     /// The served tree is another one, with everything up to `zxid` and nothing told of it.
-    func replacedState(through zxid: Zxid)
+    ///
+    /// - Parameters:
+    ///   - zxid: Of the new state.
+    ///   - wasWrong: Whether what the earlier one made of the transactions is not to be relied on.
+    func replacedState(through zxid: Zxid, wasWrong: Bool)
     /// Makes the view the only durable state; then `Replica.snapshotInstalled`, or
     /// `Replica.holdInstallation` if a person has to be asked first.
     ///

@@ -283,7 +283,7 @@ extension SimulatedNode: ReplicaEnvironment {
         return isDone
     }
 
-    func replacedState(through zxid: Zxid) {
+    func replacedState(through zxid: Zxid, wasWrong: Bool) {
         world.hasState(through: zxid, id)
     }
 

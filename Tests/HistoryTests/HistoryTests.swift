@@ -280,6 +280,25 @@ final class Recorder {
         #expect(await holed.read(after: .zero) == whole.expected(after: .zero))
     }
 
+    @Test func `what a wrong state has made of the transactions is got anew, all of it`()
+        async throws
+    {
+        let right = try Recorder(segmentBytes: 1_500)
+        let wrong = try Recorder(segmentBytes: 1_500)
+        right.write(40)
+        wrong.write(40)
+        wrong.history.jumped(to: wrong.last)
+        #expect(wrong.history.hole == nil, "the same state once more")
+        wrong.history.jumped(to: wrong.last, wasWrong: true)
+        #expect(await wrong.read(after: .zero) == nil)
+        wrong.history.sync(through: wrong.last)
+        #expect(wrong.history.hole?.through == wrong.last)
+        #expect(wrong.history.hole?.after == nil, "nothing of it is kept for the other side")
+        try await fill(wrong, from: right)
+        #expect(wrong.history.floor == .zero)
+        #expect(await wrong.read(after: .zero) == right.expected(after: .zero))
+    }
+
     @Test func `a member without anything gets all that another has`() async throws {
         let whole = try Recorder(segmentBytes: 1_500)
         whole.write(50)

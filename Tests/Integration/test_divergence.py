@@ -38,6 +38,17 @@ def test_a_member_that_a_quorum_contradicts_is_repaired(make_ensemble):
     replaced = json.loads(line)
     assert replaced["path"] == "/x"
     assert base64.b64decode(replaced["base64"]) == b"the wrong value"
+    # What it told of the past was wrong as well: others have it right.
+    created = victim.http.get(znode("/x")).expect(200).json["stat"]["czxid"]
+    victim.http.put(znode("/x"), "later").expect(200)
+
+    def past():
+        answer = victim.http.get(znode("/x", at=created)).expect(200, 307, 410)
+        return answer.status == 200 and answer.json["text"]
+
+    assert eventually(past, "its history is whole again", 30) == "the right value"
+    victim.http.put(znode("/x"), "the right value").expect(200)
+    ensemble.wait_equal()
     # A start from its own disk finds the right state as well.
     eventually(lambda: len(victim.snapshot_files()) > 1, "it is written down", 30)
     victim.kill()
