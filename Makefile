@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: run build release test lint format clean help
+.PHONY: run build release test bench bench-quick lint format clean help
 
 RELEASE := .build/release/aviary
 SOURCES := Sources Tests Package.swift
@@ -30,6 +30,18 @@ test: lint build release ## Run every test; this is what CI runs.
 	"$$(scripts/python)" -m pytest Tests/Integration \
 		|| "$$(scripts/python)" -m pytest Tests/Integration --last-failed
 
+bench: bench-build ## Measure Aviary beside ZooKeeper and etcd, into docs/performance.md; 30 minutes.
+	"$$(scripts/python bench)" bench/run.py --json docs/performance.json \
+		--page docs/performance.md --plot docs/performance.svg
+
+bench-quick: bench-build ## The most important rows of that, printed; 3 minutes.
+	"$$(scripts/python bench)" bench/run.py --quick
+
+.PHONY: bench-build
+bench-build: release
+	@scripts/install-dependencies bench
+	for product in Load Floor TreeBench; do swift build -c release --product "$$product"; done
+
 lint: ## Check the format of all Swift sources.
 	swift format lint --strict -r $(SOURCES)
 
@@ -40,4 +52,4 @@ clean: ## Remove what was built. Data in ./aviary-data stays.
 	rm -rf .build
 
 help: ## Show this.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -132,6 +132,15 @@ let package = Package(
             name: "HTTPBench", dependencies: ["HTTPServer"], path: "bench/HTTPBench",
             swiftSettings: strict),
 
+        // Puts load on HTTP and ZooKeeper servers alike.
+        .executableTarget(
+            name: "Load", dependencies: ["CLinux", arguments], path: "bench/Load",
+            swiftSettings: strict),
+        .systemLibrary(name: "CLinux", path: "bench/CLinux"),
+
+        // What the machine itself takes for an answer, a sync and a round trip.
+        .executableTarget(name: "Floor", dependencies: ["CMicroHTTPD"], path: "bench/Floor"),
+
         // MARK: Tests.
 
         .testTarget(name: "JuteTests", dependencies: ["Jute"], swiftSettings: strict),

@@ -35,7 +35,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from first_look import AVIARY, Aviary, http, wait_until
+from systems import Aviary, http, wait_until
 
 VALUE = "x" * 100
 # A process may have 20,000 descriptors here, and a source address 28,000 ports.
@@ -483,11 +483,9 @@ def main():
     ]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     folder = Path(tempfile.mkdtemp(prefix="aviary-bench-"))
-    binary = Path(os.environ.get("AVIARY_BINARY", AVIARY)).resolve()
     system = None
     try:
-        system = Aviary(folder, binary, settings)
-        system.prepare()
+        system = Aviary(folder, settings=settings)
         nodes = [Node(*each) for each in zip(system.urls, system.processes)]
         node, other = [each for each in nodes if each.role() == "follower"]
         # What a node needs for its first requests is not what waits cost.
@@ -497,9 +495,8 @@ def main():
         found["wakeUp"] = measure_wake_up(node, options)
         found["throughput"] = measure_throughput(node, other, options, folder)
     finally:
-        for process in system.processes if system else []:
-            process.kill()
-            process.wait()
+        if system:
+            system.end()
         shutil.rmtree(folder)
     print_table(options, found)
     if options.json:
