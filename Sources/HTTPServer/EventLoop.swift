@@ -46,6 +46,7 @@ final class EventLoop: @unchecked Sendable {
     /// Counts up when another thread wants something.
     private let wakeDescriptor: Int32
     private let isWakeUpPending = Atomic(false)
+    private let isFlushDue = Atomic(false)
     private let isStopRequested = Atomic(false)
     private let answered = Mutex<[Connection]>([])
     /// The other buffer of `answered`, so that neither is allocated anew for each batch.
@@ -108,7 +109,12 @@ final class EventLoop: @unchecked Sendable {
 
     func enqueue(_ connection: Connection, flush: Bool) {
         answered.withLock { $0.append(connection) }
-        if flush { wake() }
+        if flush { wake() } else { isFlushDue.store(true, ordering: .releasing) }
+    }
+
+    /// Sends what was queued without a flush, if anything was.
+    func flush() {
+        if isFlushDue.exchange(false, ordering: .acquiringAndReleasing) { wake() }
     }
 
     /// Makes the loop turn. Costs nothing while an earlier call has not been heard yet.

@@ -59,10 +59,10 @@ package final class HTTPServer: Sendable {
     package var port: Int { running.withLock { $0?.port ?? 0 } }
 
     /// Sends everything that `HTTPExchange.respond(_:flush:)` and `HTTPBodyStream.write(_:flush:)`
-    /// have only queued.
+    /// have only queued. Costs next to nothing if they have queued nothing.
     package func flush() {
         running.withLock { running in
-            for loop in running?.loops ?? [] { loop.wake() }
+            for loop in running?.loops ?? [] { loop.flush() }
         }
     }
 
