@@ -42,6 +42,7 @@ final class NodeLoop {
     let listener: QuorumListener
     var leaderConnection: LeaderConnection?
 
+    private var isBatchOpen = false
     private var timer: Scheduled<Void>?
     private var timerAt = Milliseconds.max
     private var nextPublication: Milliseconds = 0
@@ -88,11 +89,23 @@ final class NodeLoop {
 
     var now: Milliseconds { Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000) }
 
-    /// Runs one batch of inputs: effects that can be put off are performed together at its end.
+    /// Takes inputs into the batch of this turn of the event loop. What can be put off is done at
+    /// the turn's end, for everything that came meanwhile: with one write a connection, one batch
+    /// for the log and one wake-up for whoever was answered.
     func batch(_ inputs: (Replica, Milliseconds) -> Void) {
         guard let replica, !isStopping else { return }
         replica.refusesGrowth = refusesGrowth
         inputs(replica, now)
+        if isBatchOpen { return }
+        isBatchOpen = true
+        // The loop runs this after all sockets that are ready, without another turn.
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.execute { bound.value.endBatch() }
+    }
+
+    private func endBatch() {
+        isBatchOpen = false
+        guard let replica, !isStopping else { return }
         replica.endOfBatch()
         let now = now
         if now >= nextPublication { publishStatus(now) }
