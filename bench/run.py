@@ -143,7 +143,9 @@ class Bench:
         self.bare, self.aviary = self.start(Bare), self.start(Aviary)
         self.zookeeper, self.etcd = self.start(ZooKeeper), self.start(Etcd)
         self.systems = [self.aviary, self.zookeeper, self.etcd]
+        # A single client, and readers, are at a follower of each.
         for system in self.systems:
+            system.servers = system.leader_last()
             load(
                 system.servers[:1], system.preload(), "--sequential", "--keys", str(KEYS)
             )

@@ -94,6 +94,11 @@ class System:
             if process.poll() is None:
                 self.kill(index)
 
+    def leader_last(self):
+        """The addresses for clients; the first ones are followers'."""
+        leader = self.leader()
+        return [s for i, s in enumerate(self.servers) if i != leader] + [self.servers[leader]]
+
     @property
     def pids(self):
         return [process.pid for process in self.processes]
@@ -363,3 +368,9 @@ class Etcd(System):
         return ["http", "--method", "POST", "--target", "/v3/kv/put", "--body", body]
 
     preload = write
+
+    def leader(self):
+        status = json.loads(http("POST", f"http://{self.servers[0]}/v3/maintenance/status", b"{}"))
+        members = json.loads(http("POST", f"http://{self.servers[0]}/v3/cluster/member/list", b"{}"))
+        names = {each["ID"]: each["name"] for each in members["members"]}
+        return int(names[status["leader"]][1:])

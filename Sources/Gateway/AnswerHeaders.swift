@@ -22,7 +22,6 @@ struct AnswerHeaders: Sendable {
     ) -> HTTPResponseHeaders {
         var headers = HTTPResponseHeaders(reservingBytes: 512)
         var digits: [UInt8] = []
-        digits.reserveCapacity(16)
         digits.append(hexadecimal: UInt64(bitPattern: zxid.rawValue))
         headers.add("Aviary-Zxid", bytes: digits)
         headers.add("Aviary-Node", bytes: node)

@@ -43,14 +43,20 @@ package struct EntityTag: Hashable, Sendable {
         }
         if let aversion {
             opaque.append(UInt8(ascii: "."))
-            opaque.append(contentsOf: String(aversion).utf8)
+            opaque.append(decimal: Int64(aversion))
         }
         return EntityTag(opaque: opaque)
     }
 
     /// As headers carry it, with its quotes.
     package var text: [UInt8] {
-        (isWeak ? Array("W/\"".utf8) : [UInt8(ascii: "\"")]) + opaque + [UInt8(ascii: "\"")]
+        var text: [UInt8] = []
+        text.reserveCapacity(opaque.count + 4)
+        if isWeak { text.append(contentsOf: "W/".utf8) }
+        text.append(UInt8(ascii: "\""))
+        text.append(contentsOf: opaque)
+        text.append(UInt8(ascii: "\""))
+        return text
     }
 
     /// The mzxid in either form of a znode's tag; nil for any other tag.

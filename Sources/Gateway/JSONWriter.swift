@@ -50,7 +50,7 @@ package struct JSONWriter: Sendable {
 
     package mutating func integer(_ value: some BinaryInteger) {
         separate()
-        append(decimal: Int64(value))
+        bytes.append(decimal: Int64(value))
         needsComma = true
     }
 
@@ -180,24 +180,37 @@ extension JSONWriter {
         }
     }
 
-    private mutating func append(decimal value: Int64) {
-        if value < 0 { bytes.append(UInt8(ascii: "-")) }
-        var rest = value.magnitude
-        let start = bytes.count
-        repeat {
-            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-            bytes.append(UInt8(ascii: "0") + UInt8(digit))
-            rest = quotient
-        } while rest > 0
-        bytes[start...].reverse()
-    }
 }
 
 extension [UInt8] {
     /// 16 lower-case hex digits.
     package mutating func append(hexadecimal value: UInt64) {
-        for shift in stride(from: UInt64(60), through: 0, by: -4) {
-            append(hexDigit(UInt8(value >> shift & 15)))
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { digits in
+            var rest = value
+            for index in stride(from: 15, through: 0, by: -1) {
+                digits[index] = hexDigit(UInt8(truncatingIfNeeded: rest & 15))
+                rest >>= 4
+            }
+            append(contentsOf: digits)
+        }
+    }
+
+    mutating func append(decimal value: Int64) {
+        // A sign and 19 digits at most.
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var start = 20
+            var rest = value.magnitude
+            repeat {
+                start -= 1
+                let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+                digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit)
+                rest = quotient
+            } while rest > 0
+            if value < 0 {
+                start -= 1
+                digits[start] = UInt8(ascii: "-")
+            }
+            append(contentsOf: UnsafeMutableBufferPointer(rebasing: digits[start...]))
         }
     }
 }

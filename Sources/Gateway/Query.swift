@@ -15,6 +15,8 @@ package struct Query: Sendable {
         self.parameters = parameters
     }
 
+    package var isEmpty: Bool { parameters.isEmpty }
+
     /// - Parameter raw: What follows the question mark, as sent.
     /// - Throws: `bad-parameter` for bad escapes and invalid UTF-8.
     package init(_ raw: ArraySlice<UInt8>?) throws(Problem) {

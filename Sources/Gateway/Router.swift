@@ -21,9 +21,11 @@ package struct RoutedRequest: Sendable {
             return
         }
         query = try Query(head.rawQuery)
-        let parameters = route.parameters(of: head.method)
-        try query.check(
-            known: parameters.known, unbuilt: parameters.unbuilt, lists: route.listParameters)
+        if !query.isEmpty {
+            let parameters = route.parameters(of: head.method)
+            try query.check(
+                known: parameters.known, unbuilt: parameters.unbuilt, lists: route.listParameters)
+        }
         try RoutedRequest.checkHeaders(head, route)
     }
 

@@ -45,24 +45,30 @@ package struct HTTPResponseHeaders: Sendable {
     /// - Precondition: No control characters but the tab: whoever puts data into a header
     ///   encodes it first, or a client could write headers of its own.
     package mutating func add(_ name: StaticString, _ value: String) {
-        add(name, bytes: value.utf8)
+        var value = value
+        value.withUTF8 { add(name, bytes: $0) }
     }
 
     package mutating func add(_ name: StaticString, _ value: StaticString) {
         value.withUTF8Buffer { add(name, bytes: $0) }
     }
 
-    package mutating func add(_ name: StaticString, bytes value: some Collection<UInt8>) {
+    package mutating func add(_ name: StaticString, bytes value: [UInt8]) {
+        value.withUnsafeBufferPointer { add(name, bytes: $0) }
+    }
+
+    package mutating func add(_ name: StaticString, bytes value: ArraySlice<UInt8>) {
+        value.withUnsafeBufferPointer { add(name, bytes: $0) }
+    }
+
+    package mutating func add(_ name: StaticString, bytes value: UnsafeBufferPointer<UInt8>) {
         if value.isEmpty { return }
+        precondition(
+            value.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == UInt8(ascii: "\t") },
+            "control character in header \(name)")
         name.withUTF8Buffer { block.append(contentsOf: $0) }
         block.append(0)
-        let start = block.count
         block.append(contentsOf: value)
-        for byte in block[start...] {
-            precondition(
-                byte >= 0x20 && byte != 0x7F || byte == UInt8(ascii: "\t"),
-                "control character in header \(name)")
-        }
         block.append(0)
     }
 
