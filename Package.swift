@@ -69,6 +69,9 @@ let package = Package(
         .target(
             name: "Backup", dependencies: ["Jute", "Storage", crypto, logging],
             swiftSettings: strict),
+        // The allocator, from Debian's libjemalloc-dev.
+        .systemLibrary(
+            name: "CJemalloc", pkgConfig: "jemalloc", providers: [.apt(["libjemalloc-dev"])]),
         // libmicrohttpd, from Debian's libmicrohttpd-dev.
         .systemLibrary(
             name: "CMicroHTTPD", path: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
@@ -117,14 +120,14 @@ let package = Package(
             name: "aviary",
             dependencies: [
                 "Jute", "Zab", "Replica", "Storage", "PeerTransport", "Node", "HTTPServer",
-                "Gateway", "Configuration", "LocalEnsemble", "DataTools", "Backup", arguments,
-                logging,
+                "Gateway", "Configuration", "LocalEnsemble", "DataTools", "Backup", "CJemalloc",
+                arguments, logging,
             ],
             swiftSettings: strict),
 
         // Memory and time of a million znodes.
         .executableTarget(
-            name: "TreeBench", dependencies: ["Checksum", "Jute", "ZnodeTree"],
+            name: "TreeBench", dependencies: ["CJemalloc", "Checksum", "Jute", "ZnodeTree"],
             path: "bench/TreeBench", swiftSettings: strict),
 
         // An HTTP server to put load on, without a node behind it.

@@ -1,3 +1,4 @@
+private import CJemalloc
 import Configuration
 import Gateway
 import HTTPServer
@@ -25,7 +26,10 @@ extension GatewayOptions {
         quorum = QuorumVerifier(configuration)
         dataDirectory = configuration.dataDirectory
         version = Build.version
-        libraryVersions = [("libmicrohttpd", HTTPServer.libraryVersion)]
+        libraryVersions = [
+            ("libmicrohttpd", HTTPServer.libraryVersion),
+            ("jemalloc", CJemallocVersion().map { String(cString: $0) } ?? "none"),
+        ]
         members = configuration.ensemble.members.map { member in
             Member(
                 id: member.id, isObserver: member.role == .observer,

@@ -24,12 +24,22 @@ import Zab
 
     @Test func `a quorum that agrees on another state is right`() {
         #expect(
-            verdict([Self.one: 7], [2: [Self.one: 8], 3: [Self.one: 8]]) == .outvoted(at: Self.one))
+            verdict([Self.one: 7], [2: [Self.one: 8], 3: [Self.one: 8]]) == .outvoted(at: Self.one, by: [2, 3]))
         #expect(
             verdict(
                 [Self.one: 7, Self.two: 9],
                 [2: [Self.one: 7, Self.two: 8], 3: [Self.one: 7, Self.two: 8]])
-                == .outvoted(at: Self.two))
+                == .outvoted(at: Self.two, by: [2, 3]))
+    }
+
+    @Test func `of several other states only the quorum's is right`() {
+        let verdict = DigestVerdict(
+            own: [Self.one: 7],
+            others: [
+                2: [Self.one: 9], 3: [Self.one: 8], 4: [Self.one: 8], 5: [Self.one: 8],
+                6: [Self.one: 9],
+            ], id: 1, quorum: .majority(voters: [1, 2, 3, 4, 5]))
+        #expect(verdict == .outvoted(at: Self.one, by: [3, 4, 5]))
     }
 
     @Test func `so is one that this member belongs to`() {

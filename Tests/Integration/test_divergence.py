@@ -104,3 +104,20 @@ def test_without_a_majority_there_is_an_alarm_and_nothing_else(make_ensemble):
     ensemble.start(3).wait_ready()
     eventually(lambda: victim.metric("aviary_repairs_total") == 1, "it is repaired", 30)
     ensemble.wait_equal()
+
+
+def test_two_that_are_wrong_in_different_ways_get_the_quorums_state(make_ensemble):
+    ensemble = make_ensemble(["aviary"] * 5)
+    diverge(ensemble, ensemble[1])
+    falsify(ensemble[2], b"the right value", b"the weird value")
+    # Members 1 and 2 contradict each other, too, and are the first that each of them could ask.
+    ensemble.start().wait_ready()
+    for number in (1, 2):
+        victim = ensemble[number]
+        eventually(
+            lambda v=victim: v.metric("aviary_repairs_total") == 1, "it has been noticed", 60
+        )
+        victim.wait_ready()
+    ensemble.wait_equal()
+    for member in ensemble:
+        assert member.http.get(znode("/x")).expect(200).json["text"] == "the right value"

@@ -5,8 +5,8 @@ import Zab
 enum DigestVerdict: Equatable, Sendable {
     /// Nobody whose digest is known at the same zxid has another one.
     case same
-    /// A quorum agrees on another state.
-    case outvoted(at: Zxid)
+    /// A quorum agrees on another state, which these have.
+    case outvoted(at: Zxid, by: Set<PeerID>)
     /// A quorum, this member among it, agrees, and these do not.
     case outvotes(Set<PeerID>)
     /// Digests differ, and too few are known to tell who is wrong.
@@ -38,7 +38,7 @@ extension DigestVerdict {
                 continue
             }
             guard winner.key == digest else {
-                self = .outvoted(at: zxid)
+                self = .outvoted(at: zxid, by: winner.value)
                 return
             }
             for (other, peers) in holders where other != digest { outvoted.formUnion(peers) }

@@ -28,11 +28,9 @@ extension Gateway {
             node.recovery.warn(
                 "the state of \(peers.sorted().map { "\($0)" }.joined(separator: ", ")) differs from a quorum's"
             )
-        case .outvoted(let zxid):
+        case .outvoted(let zxid, let right):
             guard digestWatch.mayRepair() else { break }
-            let own = node.digests[zxid]
-            let right = others.filter { $0.value[zxid] != nil && $0.value[zxid] != own }
-            if await mend(from: right.keys.sorted()) { break }
+            if await mend(from: right.sorted()) { break }
             node.distrust("a quorum has another state at \(zxid): getting the leader's")
         default: break
         }
