@@ -24,7 +24,8 @@ import Zab
 
     @Test func `a quorum that agrees on another state is right`() {
         #expect(
-            verdict([Self.one: 7], [2: [Self.one: 8], 3: [Self.one: 8]]) == .outvoted(at: Self.one, by: [2, 3]))
+            verdict([Self.one: 7], [2: [Self.one: 8], 3: [Self.one: 8]])
+                == .outvoted(at: Self.one, by: [2, 3]))
         #expect(
             verdict(
                 [Self.one: 7, Self.two: 9],

@@ -46,9 +46,12 @@ def swap_data(source, target):
 
 @pytest.fixture
 def too_different(make_ensemble):
+    return diverged(make_ensemble())
+
+
+def diverged(ensemble, base=3):
     """Members 1 and 2 were put back to an older state and went on from there; 3 was not."""
-    ensemble = make_ensemble()
-    fill(ensemble[1], "/base", 3)
+    fill(ensemble[1], "/base", base)
     ensemble.stop()
     for number in (1, 2):
         shutil.copytree(ensemble[number].data, ensemble.folder / f"backup{number}")
@@ -122,6 +125,23 @@ def test_a_node_with_much_that_the_quorum_never_had_waits_for_a_person(too_diffe
     assert whole[0]["bytes"] > 0 and whole[0]["time"] > 1_600_000_000_000
     held.http.delete(f"/v1/recovery/detached/{whole[0]['id']}").expect(204)
     held.http.delete(f"/v1/recovery/detached/{whole[0]['id']}").problem(404, "no-detachment")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"recovery.maxDifferingNodes": 40}, {"recovery.strict": "true"}],
+    ids=["by-number", "strict"],
+)
+def test_a_small_part_of_what_a_node_has_waits_as_well_if_so_configured(make_ensemble, settings):
+    ensemble = diverged(make_ensemble(settings=settings), base=100)
+    report = wait_held(ensemble[3], "too-different").json
+    assert report["extra"] == 41 and report["ratio"] < 0.5
+
+
+def test_a_small_part_of_what_a_node_has_is_given_up_without_a_question(make_ensemble):
+    ensemble = diverged(make_ensemble(settings={"recovery.maxDifferingNodes": 41}), base=100)
+    wait_healthy(ensemble, ensemble[3])
+    ensemble[3].http.get(znode("/lost/1")).problem(404, "no-node")
 
 
 def test_a_flag_is_good_for_one_report_only_also_as_a_znode(too_different):

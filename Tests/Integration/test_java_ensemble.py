@@ -137,13 +137,13 @@ def test_aviary_follows_a_java_leader(make_ensemble, kazoo):
     _agree(ensemble, clients)
 
 
-def _led_by_aviary(make_ensemble):
+def _led_by_aviary(make_ensemble, settings=None):
     """Two Java servers that follow an Aviary node, all of them new.
 
     The operator's marker lets the node vote at once. Without it an empty node first asks whether
     the others are empty too, and two Java servers do not wait for that.
     """
-    ensemble = make_ensemble(["java", "java", "aviary"], start=False)
+    ensemble = make_ensemble(["java", "java", "aviary"], settings, start=False)
     (ensemble[3].data / "initialize").touch()
     return ensemble.start(3, 1, 2).wait_ready()
 
@@ -156,8 +156,9 @@ def test_aviary_leads_java_followers(make_ensemble, kazoo):
     _agree(ensemble, clients)
 
 
-def test_a_java_leader_truncates_what_a_dead_aviary_leader_logged_alone(make_ensemble):
-    ensemble = _led_by_aviary(make_ensemble)
+def _log_alone(ensemble):
+    """The Aviary leader has a transaction in its log that nobody else has ever seen, and is down;
+    the Java servers have elected another one."""
     old = ensemble[3]
     assert ensemble.leader() is old
     old.http.put(znode("/kept"), b"kept").expect(201)
@@ -178,12 +179,38 @@ def test_a_java_leader_truncates_what_a_dead_aviary_leader_logged_alone(make_ens
     # Nobody writes: the new epoch has no transaction yet.
     for server in ensemble.javas:
         server.wait_ready()
+    return old
+
+
+def test_a_java_leader_truncates_what_a_dead_aviary_leader_logged_alone(make_ensemble):
+    ensemble = _led_by_aviary(make_ensemble)
+    old = _log_alone(ensemble)
     old.start().wait_ready()
     assert "TRUNC" in old.synchronizations()
     old.http.get(znode("/lost")).problem(404, "no-node")
     assert old.http.get(znode("/kept")).expect(200).json["text"] == "kept"
     assert old.digest_mismatches() == 0
     assert not any(b"never-acknowledged" in file.read_bytes() for file in old.log_files())
+
+
+def test_a_truncation_that_a_person_is_asked_about_waits_for_the_flag(make_ensemble):
+    ensemble = _led_by_aviary(make_ensemble, {"recovery.maxTruncatedTransactions": 0})
+    old = _log_alone(ensemble)
+    old.start()
+    report = eventually(
+        lambda: (r := old.http.get("/v1/recovery/report")).status == 200 and r, "it is held", 30
+    )
+    assert old.http.get("/v1/recovery").expect(200).json["cause"] == "too-different"
+    assert report.json["droppedTransactions"] == 1
+    assert any(b"never-acknowledged" in file.read_bytes() for file in old.log_files())
+    old.http.put(
+        "/v1/recovery/flag", {"action": "adopt-quorum", "reason": "known"}, If_Match=report.etag
+    ).expect(202)
+    old.wait_ready(60)
+    old.http.close()
+    old.http.get(znode("/lost")).problem(404, "no-node")
+    assert old.http.get(znode("/kept")).expect(200).json["text"] == "kept"
+    assert old.http.get("/v1/recovery").expect(200).json["state"] == "healthy"
 
 
 def _write_in_vain(member):

@@ -23,7 +23,7 @@ class Kills:
         self.folder = victim.data / "version-2"
         self.acknowledged = {}
         self.hits = 0
-        self._longest = None
+        self._longest = self._inside = None
 
     def write(self, count=3):
         for _ in range(count):
@@ -41,25 +41,37 @@ class Kills:
         return any(text.encode() in log.read_bytes() for log in self.victim.log_files())
 
     def run(self, provoke, is_pending, kills=KILLS):
-        """`provoke` brings the stopped victim out of line; killed while `is_pending`, it counts."""
+        """`provoke` brings the stopped victim out of line; killed while `is_pending`, it counts.
+
+        Every other kill waits until the victim has found its leader, so that it comes while it is
+        brought in line and not while it starts.
+        """
         self.victim.kill()
         provoke()
         self._longest = self._way_back(is_pending)
-        for _ in range(kills * 20):
-            if self.hits == kills:
+        inside = 0
+        for attempt in range(kills * 20):
+            if self.hits >= kills and inside >= kills // 4:
                 break
             if self.victim.process.alive:
                 self.victim.kill()
             if not is_pending():
                 provoke()
             assert is_pending(), "it is out of line before it starts"
+            waits = attempt % 2 == 1
+            logged = len(self.victim.process.output())
             self.victim.start()
-            time.sleep(self.chance.uniform(0, self._longest))
+            if waits:
+                self._wait_found(logged)
+                time.sleep(self.chance.uniform(0, self._inside))
+            else:
+                time.sleep(self.chance.uniform(0, self._longest))
             assert self.victim.process.alive, self.victim.process.tail()
             self.victim.kill()
             # Killed too early it is no further than before, and that counts as well.
             self.hits += is_pending()
-        assert self.hits == kills
+            inside += waits and is_pending()
+        assert self.hits >= kills and inside >= kills // 4
         self._way_back(is_pending)
         self.check(is_pending)
 
@@ -74,10 +86,22 @@ class Kills:
 
     def _way_back(self, is_pending):
         """How long it takes from the start until it is in line, in seconds."""
+        logged = len(self.victim.process.output())
         started = time.monotonic()
-        self.victim.start().wait_ready(60)
+        self.victim.start()
+        self._wait_found(logged)
+        found = time.monotonic()
+        self.victim.wait_ready(60)
         eventually(lambda: not is_pending(), "it is in line", 60)
+        self._inside = time.monotonic() - found
         return time.monotonic() - started
+
+    def _wait_found(self, logged):
+        """Until it says, behind so much of its log, that it follows a leader."""
+        deadline = time.monotonic() + 60
+        while "following in discovery" not in self.victim.process.output()[logged:]:
+            assert time.monotonic() < deadline, self.victim.process.tail()
+            time.sleep(0.001)
 
     def check(self, is_pending):
         self.ensemble.wait_ready().wait_equal()

@@ -267,8 +267,9 @@ def test_what_nobody_remembers_is_410_and_what_is_to_come_503(make_ensemble):
         client.get(znode("/app", at="0000ffff00000001")).problem(503, "node-behind")
 
 
+@pytest.mark.parametrize("who", ["leader", "asked"])
 @pytest.mark.parametrize("round", range(3))
-def test_a_leader_that_dies_leaves_all_of_it_or_nothing(make_ensemble, round):
+def test_a_member_that_dies_leaves_all_of_it_or_nothing(make_ensemble, round, who):
     ensemble = make_ensemble()
     generator = random.Random(round)
     leader = ensemble.leader()
@@ -292,18 +293,22 @@ def test_a_leader_that_dies_leaves_all_of_it_or_nothing(make_ensemble, round):
         asking.start()
         # At once, a moment later, or when it is done.
         asking.join([0, 0.004, 0.02][attempt])
-        leader.kill()
+        victim = leader if who == "leader" else member
+        victim.kill()
         asking.join(90)
         assert not asking.is_alive()
         (answer,) = answers
-        eventually(lambda: member.ready(), "there is another leader")
-        leader.start()
+        if who == "leader":
+            eventually(lambda: member.ready(), "there is another leader")
+        victim.start()
         ensemble.wait_ready()
         settle(ensemble)
         states = [content(walk(each.http, "/app")) for each in ensemble]
         assert states[0] == states[1] == states[2]
         assert states[0] in (before, recorded)
-        if answer.status == 200:
+        if isinstance(answer, Exception):
+            assert who == "asked", answer
+        elif answer.status == 200:
             assert states[0] == recorded
         elif answer.status in (412, 503):
             assert states[0] == before, answer.body

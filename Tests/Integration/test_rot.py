@@ -6,6 +6,7 @@ import time
 import pytest
 from harness.client import znode
 from harness.disk import flip, flip_somewhere, kept_aside, needed_files, records
+from harness.load import Load
 from harness.waiting import eventually
 
 # Snapshots often, so that they rot as well.
@@ -25,6 +26,10 @@ class Writes:
             zxid = through.http.put(znode(path), path * 8).expect(201).json["zxid"]
             self.values[path] = zxid
         return self
+
+    @property
+    def latest(self):
+        return list(self.values.values())[-1]
 
     def check(self):
         """Everybody has them, and one state."""
@@ -94,6 +99,36 @@ def test_the_same_record_rotten_on_two_nodes_waits_for_the_third(make_ensemble, 
     assert all(healthy(member) for member in ensemble)
 
 
+def test_the_same_record_rotten_on_two_of_five_is_mended_under_load(make_ensemble):
+    ensemble = make_ensemble(["aviary"] * 5, settings={"preAllocSize": 64})
+    writes = Writes(ensemble).add(40, ensemble[1])
+    ensemble.wait_equal()
+    victims = ensemble.followers()[:2]
+    for victim in victims:
+        victim.stop()
+    chance = random.Random(5)
+    record = chance.choice(records(victims[0].log_files()[-1])[3:])
+    rotten = {}
+    for victim in victims:
+        file = victim.log_files()[-1]
+        same = next(one for one in records(file) if one.zxid == record.zxid)
+        offset = chance.randrange(same.start, same.end)
+        rotten[victim] = (file, flip(file, offset, chance.randrange(8)))
+    with Load(ensemble.running, count=3) as load:
+        eventually(lambda: load.acknowledged > 50, "the other three go on")
+        for victim in victims:
+            victim.start()
+        for victim in victims:
+            victim.wait_ready(60)
+            eventually(lambda v=victim: healthy(v), f"{victim.id} is healthy", 60)
+        before = load.acknowledged
+        eventually(lambda: load.acknowledged > before + 50, "and still do")
+    for victim, (file, content) in rotten.items():
+        assert kept_aside(victim, file, content), f"{file} is not kept"
+        load.check(victim.http, min_zxid=writes.add(1, ensemble.leader()).latest)
+    writes.check()
+
+
 def test_a_write_of_which_no_whole_copy_is_left_is_not_given_up_in_silence(make_ensemble):
     ensemble = make_ensemble(settings={"preAllocSize": 64})
     writes = Writes(ensemble).add(20, ensemble[1])
@@ -110,6 +145,8 @@ def test_a_write_of_which_no_whole_copy_is_left_is_not_given_up_in_silence(make_
     ensemble.start()
     for number in (2, 3):
         eventually(lambda n=number: _lacks(ensemble[n]), "it says what it lacks", 30)
+        # It has noticed the damage itself; being without a quorum looks alike from outside.
+        assert (ensemble[number].data / "version-2/aviary.loss").exists()
     deadline = time.monotonic() + 4
     while time.monotonic() < deadline:
         assert all(member.role() == "looking" for member in ensemble)

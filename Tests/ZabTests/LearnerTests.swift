@@ -227,6 +227,21 @@ import Testing
         #expect(follower.history.lastLogged == zxid(1, 3))
     }
 
+    @Test func `a TRUNC that drops more than may be dropped unasked cuts nothing`() {
+        func receivingTrunc(limit: Int) -> PeerHarness {
+            var follower = PeerHarness(
+                log: log(1, 1...5), accepted: 1, current: 1, truncationLimit: limit)
+            follower.discover(epoch: 2)
+            follower.receive(.trunc, zxid(1, 2))
+            return follower
+        }
+        let refused = receivingTrunc(limit: 2)
+        #expect(refused.effects.contains(.exceedsTruncation(transactions: 3)))
+        #expect(!refused.effects.contains(.truncateLog(after: zxid(1, 2))))
+        #expect(refused.history.lastLogged == zxid(1, 5))
+        #expect(receivingTrunc(limit: 3).effects.contains(.truncateLog(after: zxid(1, 2))))
+    }
+
     @Test func `what follows a TRUNC goes into the log (rule 4)`() {
         var follower = PeerHarness(log: log(1, 1...5), accepted: 1, current: 1)
         follower.discover(epoch: 3)

@@ -19,8 +19,8 @@ struct PeerHarness {
         id: PeerID = 1, of voters: Set<PeerID> = [1, 2, 3], observers: Set<PeerID> = [],
         log: [Proposal] = [], floor: Zxid = .zero, committed: Zxid = .zero,
         accepted: Epoch = 0, current: Epoch = 0, standing: Standing = .trusted,
-        limits: History.Limits = History.Limits(), ensembleID: EnsembleID? = nil,
-        hold: Hold? = nil
+        limits: History.Limits = History.Limits(), truncationLimit: Int = .max,
+        ensembleID: EnsembleID? = nil, hold: Hold? = nil
     ) {
         peer = Peer(
             id: id,
@@ -30,7 +30,8 @@ struct PeerHarness {
             timing: Timing(),
             history: History(
                 floor: floor, proposals: log, lastCommitted: committed, limits: limits),
-            acceptedEpoch: accepted, currentEpoch: current, standing: standing, now: now)
+            acceptedEpoch: accepted, currentEpoch: current, standing: standing,
+            truncationLimit: truncationLimit, now: now)
         if let ensembleID { peer.know(ensembleID) }
         step { peer, now in peer.start(heldFor: hold, now: now) }
     }
