@@ -15,6 +15,8 @@ enum Alarm: String, CaseIterable, Sendable {
     case restoring
     /// Its disk has no room for data to grow.
     case noSpace = "no-space"
+    /// A write or sync of its disk has failed: it takes no part any more, and its process ends.
+    case diskFailed = "disk-failed"
     /// An `fdatasync` takes longer than is configured, or did a moment ago.
     case slowDisk = "slow-disk"
     /// Its wall clock was set by more than a second less than a minute ago.
@@ -40,6 +42,7 @@ enum Alarm: String, CaseIterable, Sendable {
         if status.protocolStatus.hold != nil { alarms.append(.held) }
         if !status.strangers.isEmpty { alarms.append(.stranger) }
         if status.isOutOfSpace { alarms.append(.noSpace) }
+        if status.hasDiskFailed { alarms.append(.diskFailed) }
         switch digests {
         case .same, .outvotes: break
         case .outvoted, .undecided: alarms.append(.digestDiffers)

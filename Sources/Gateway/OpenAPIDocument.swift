@@ -5149,11 +5149,12 @@ enum OpenAPIDocument {
     ]
    },
    "Alarm": {
-    "description": "digest-mismatch: a transaction led elsewhere than was foretold. disk-low: less than a twentieth of the disk is free. no-space: there is no room for data to grow; reads and deletes are served, other writes get 507. slow-disk: a sync of the log takes longer than fsync.warningthresholdms, or did in the last half minute. clock-jump: the wall clock was set by more than a second in the last minute. clock-skew: the wall clock differs from half of the members' by more than a second. held: it takes no part until a person has decided. stranger: a server of the configuration has another ensemble's data. digest-differs: its state differs from another member's at the same zxid, and it is not known to be right. backup-failed: the last scheduled backup failed. restoring: reads and writes are refused until the state is that of a snapshot.",
+    "description": "digest-mismatch: a transaction led elsewhere than was foretold. disk-low: less than a twentieth of the disk is free. no-space: there is no room for data to grow; reads and deletes are served, other writes get 507. disk-failed: a write or sync has failed; the node takes no part any more, and its process ends in a moment. slow-disk: a sync of the log takes longer than fsync.warningthresholdms, or did in the last half minute. clock-jump: the wall clock was set by more than a second in the last minute. clock-skew: the wall clock differs from half of the members' by more than a second. held: it takes no part until a person has decided. stranger: a server of the configuration has another ensemble's data. digest-differs: its state differs from another member's at the same zxid, and it is not known to be right. backup-failed: the last scheduled backup failed. restoring: reads and writes are refused until the state is that of a snapshot.",
     "enum": [
      "digest-mismatch",
      "disk-low",
      "no-space",
+     "disk-failed",
      "slow-disk",
      "clock-jump",
      "clock-skew",

@@ -105,10 +105,8 @@ package final class Node: Sendable {
                 inbox.put { loop in
                     loop.replica?.logged(through: zxid, tenure: Int(tenure), now: loop.now)
                 }
-            case .failed(let error) where error.isLackOfSpace:
-                inbox.put { $0.storageFailed(error, "the log cannot be written") }
             case .failed(let error):
-                exitProcess("the log cannot be written: \(error)")
+                inbox.put { $0.storageFailed(error, "the log cannot be written") }
             }
         }
         let storage = NodeStorage(

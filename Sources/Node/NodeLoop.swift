@@ -54,6 +54,8 @@ final class NodeLoop {
     var heardFromLeader: Milliseconds?
     /// It takes no part for want of room, see `storageFailed`.
     var hasLeft = false
+    /// It takes no part because of its disk, and the process is about to end.
+    var hasDiskFailed = false
     var areTransportsClosed = false
     var isStopping = false
     var onStopped: () -> Void = {}
@@ -174,7 +176,7 @@ final class NodeLoop {
                 logged: peer.state.history.lastLogged, durable: peer.state.history.durable,
                 acceptedEpoch: peer.state.acceptedEpoch, currentEpoch: peer.state.currentEpoch,
                 hasServed: hasServed,
-                isOutOfSpace: growthGate.isFullHere,
+                isOutOfSpace: growthGate.isFullHere, hasDiskFailed: hasDiskFailed,
                 learners: hasLeft
                     ? []
                     : peer.learners.map {

@@ -16,6 +16,8 @@ package struct NodeStatus: Sendable {
     package var hasServed: Bool
     /// Too little room on its disk for data to grow.
     package var isOutOfSpace: Bool
+    /// A write or sync has failed, so that it takes no part any more.
+    package var hasDiskFailed: Bool
     /// The log's disk takes longer to sync than it may, or did a moment ago.
     package var isDiskSlow = false
     package var slowSyncs = 0

@@ -121,3 +121,5 @@ def test_two_that_are_wrong_in_different_ways_get_the_quorums_state(make_ensembl
     ensemble.wait_equal()
     for member in ensemble:
         assert member.http.get(znode("/x")).expect(200).json["text"] == "the right value"
+    # At the first attempt.
+    assert all(ensemble[number].metric("aviary_repairs_total") == 1 for number in (1, 2))

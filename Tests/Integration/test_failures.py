@@ -229,6 +229,12 @@ def test_a_disk_that_fails_to_sync_ends_the_process_and_all_know(faulty):
     others = [member for member in faulty if member is not victim]
     (victim.folder / "sync").write_text("-1")
     others[0].http.put(znode("/fails"), "x").expect(201)
+    for observer in others:
+        eventually(
+            lambda o=observer: "disk-failed" in seen(o, victim)["alarms"],
+            f"{observer.id} knows what has failed",
+            10,
+        )
     assert victim.process.wait(30) != 0
     ended = time.monotonic()
     elapsed, _ = wait_failure(others, victim, ["gone"], ended)
