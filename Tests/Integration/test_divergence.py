@@ -112,14 +112,13 @@ def test_two_that_are_wrong_in_different_ways_get_the_quorums_state(make_ensembl
     falsify(ensemble[2], b"the right value", b"the weird value")
     # Members 1 and 2 contradict each other, too, and are the first that each of them could ask.
     ensemble.start().wait_ready()
+    # At the first attempt: the second one is a minute later.
     for number in (1, 2):
         victim = ensemble[number]
         eventually(
-            lambda v=victim: v.metric("aviary_repairs_total") == 1, "it has been noticed", 60
+            lambda v=victim: v.metric("aviary_repairs_total") == 1, "it has been noticed", 40
         )
         victim.wait_ready()
     ensemble.wait_equal()
     for member in ensemble:
         assert member.http.get(znode("/x")).expect(200).json["text"] == "the right value"
-    # At the first attempt.
-    assert all(ensemble[number].metric("aviary_repairs_total") == 1 for number in (1, 2))
