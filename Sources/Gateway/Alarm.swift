@@ -25,6 +25,8 @@ enum Alarm: String, CaseIterable, Sendable {
     case clockSkew = "clock-skew"
     /// It takes no part until a person has decided.
     case held
+    /// It may lack what it has acknowledged, and looks for a leader whose whole state it can get.
+    case lostData = "lost-data"
     /// A server of the configuration has another ensemble's data.
     case stranger
 
@@ -40,6 +42,7 @@ enum Alarm: String, CaseIterable, Sendable {
         if backups?.status.isFailing == true { alarms.append(.backupFailed) }
         if status.counters.unrepairedMismatches > 0 { alarms.append(.digestMismatch) }
         if status.protocolStatus.hold != nil { alarms.append(.held) }
+        if case .mayHaveLost = status.standing { alarms.append(.lostData) }
         if !status.strangers.isEmpty { alarms.append(.stranger) }
         if status.isOutOfSpace { alarms.append(.noSpace) }
         if status.hasDiskFailed { alarms.append(.diskFailed) }

@@ -32,14 +32,17 @@ extension Gateway {
             @escaping @Sendable (HistoryReader, Occurrence<Present>) throws(HistoryGone) -> Answer,
         answer: @escaping @Sendable (Answer) throws(Problem) -> HTTPResponse?
     ) {
-        var minimum = Zxid.zero
-        if case .zxid(let zxid) = point { minimum = zxid }
+        let minimum = if case .zxid(let zxid) = point { zxid } else { Zxid.zero }
         node.wait(for: minimum, timeout: options.requestTimeout) { outcome in
             guard outcome == .ready else {
                 return self.complete(call) { () throws(Problem) in throw Problem(.nodeBehind) }
             }
             guard self.node.standing.hasServed else {
                 return self.complete(call) { () throws(Problem) in throw Problem(.electing) }
+            }
+            // Asked only now: the recovery that gave it up may have come meanwhile.
+            guard self.node.served.lineage?.has(minimum) != false else {
+                return self.complete(call) { () throws(Problem) in throw Problem(.zxidDiverged) }
             }
             let taken = present()
             let now = self.node.history.last

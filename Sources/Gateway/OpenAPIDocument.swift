@@ -5149,7 +5149,7 @@ enum OpenAPIDocument {
     ]
    },
    "Alarm": {
-    "description": "digest-mismatch: a transaction led elsewhere than was foretold. disk-low: less than a twentieth of the disk is free. no-space: there is no room for data to grow; reads and deletes are served, other writes get 507. disk-failed: a write or sync has failed; the node takes no part any more, and its process ends in a moment. slow-disk: a sync of the log takes longer than fsync.warningthresholdms, or did in the last half minute. clock-jump: the wall clock was set by more than a second in the last minute. clock-skew: the wall clock differs from half of the members' by more than a second. held: it takes no part until a person has decided. stranger: a server of the configuration has another ensemble's data. digest-differs: its state differs from another member's at the same zxid, and it is not known to be right. backup-failed: the last scheduled backup failed. restoring: reads and writes are refused until the state is that of a snapshot.",
+    "description": "digest-mismatch: a transaction led elsewhere than was foretold. disk-low: less than a twentieth of the disk is free. no-space: there is no room for data to grow; reads and deletes are served, other writes get 507. disk-failed: a write or sync has failed; the node takes no part any more, and its process ends in a moment. slow-disk: a sync of the log takes longer than fsync.warningthresholdms, or did in the last half minute. clock-jump: the wall clock was set by more than a second in the last minute. clock-skew: the wall clock differs from half of the members' by more than a second. held: it takes no part until a person has decided. lost-data: it may lack what it has acknowledged, and looks for a leader whose state it can get. stranger: a server of the configuration has another ensemble's data. digest-differs: its state differs from another member's at the same zxid, and it is not known to be right. backup-failed: the last scheduled backup failed. restoring: reads and writes are refused until the state is that of a snapshot.",
     "enum": [
      "digest-mismatch",
      "disk-low",
@@ -5159,6 +5159,7 @@ enum OpenAPIDocument {
      "clock-jump",
      "clock-skew",
      "held",
+     "lost-data",
      "stranger",
      "digest-differs",
      "backup-failed",
@@ -5346,6 +5347,7 @@ enum OpenAPIDocument {
      "bytes",
      "ratio",
      "droppedTransactions",
+     "droppedThrough",
      "entries",
      "next"
     ],
@@ -5411,6 +5413,13 @@ enum OpenAPIDocument {
       "type": "integer",
       "description": "Transactions in its log that the quorum does not have."
      },
+     "droppedThrough": {
+      "type": [
+       "string",
+       "null"
+      ],
+      "description": "The last of them."
+     },
      "entries": {
       "type": "array",
       "items": {
@@ -5464,6 +5473,7 @@ enum OpenAPIDocument {
      "node",
      "digest",
      "cause",
+     "bound",
      "logged",
      "acceptedEpoch",
      "members"
@@ -5479,8 +5489,18 @@ enum OpenAPIDocument {
      "cause": {
       "type": "string",
       "enum": [
-       "no-quorum"
-      ]
+       "no-quorum",
+       "lost-data",
+       "empty"
+      ],
+      "description": "Other than no-quorum, those who go on from here go on without what is missing."
+     },
+     "bound": {
+      "type": [
+       "string",
+       "null"
+      ],
+      "description": "How far the history went of which a part is lost."
      },
      "logged": {
       "type": "string",

@@ -17,10 +17,12 @@ extension Gateway {
     func whenFresh(
         _ call: Call, _ read: @escaping @Sendable () throws(Problem) -> HTTPResponse?
     ) throws(Problem) -> HTTPResponse? {
-        let read = { @Sendable () throws(Problem) in try self.outsideRestore(call, read) }
         let wanted = try ReadOptions(headers: call.headers, query: call.query)
-        if let minimum = wanted.minimum, node.served.lineage?.isCurrent(minimum) == false {
-            throw Problem(.zxidDiverged)
+        try checkCurrent(wanted.minimum)
+        let read = { @Sendable () throws(Problem) in
+            // Once more: the recovery that gave it up may have come while the request waited.
+            try self.checkCurrent(wanted.minimum)
+            return try self.outsideRestore(call, read)
         }
         switch wanted.consistency {
         case .linearizable:
@@ -35,6 +37,13 @@ extension Gateway {
             }
             try checkServing()
             return try read()
+        }
+    }
+
+    /// - Throws: `zxid-diverged` for a zxid of a branch that was given up.
+    private func checkCurrent(_ minimum: Zxid?) throws(Problem) {
+        if let minimum, node.served.lineage?.isCurrent(minimum) == false {
+            throw Problem(.zxidDiverged)
         }
     }
 

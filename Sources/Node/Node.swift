@@ -126,7 +126,7 @@ package final class Node: Sendable {
         }
         let digests = DigestLog(exactAfter: opened.exactAfter)
         let desk = RecoveryDesk(
-            opened.directory, settings.recovery,
+            opened.directory, settings.recovery, formerMembers: settings.adoption?.dead ?? [],
             dataDirectory: settings.directory.dataDirectory, on: disk, logger: logger)
         let growthGate = GrowthGate(
             settings.id, of: settings.ensemble.quorum, room: opened.directory.room)

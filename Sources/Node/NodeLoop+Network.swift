@@ -206,8 +206,8 @@ extension NodeLoop: ReplicaEnvironment {
         storage.install(view) { desk.mayReplace(mine, by: view, droppingAtMost: tail) }
     }
 
-    func exceedsTruncation(transactions: Int) {
-        desk.report(dropped: transactions)
+    func exceedsTruncation(after end: Zxid, through last: Zxid, transactions: Int) {
+        desk.report(dropped: transactions, after: end, through: last)
     }
 
     func cancelInstallation() -> Bool {

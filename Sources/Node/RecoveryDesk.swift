@@ -1,4 +1,4 @@
-import Jute
+package import Jute
 package import Logging
 import Replica
 package import Storage
@@ -34,12 +34,18 @@ package struct RecoveryReport: Equatable, Sendable {
     package var difference: TreeDifference?
     /// Transactions in its log that the quorum does not have.
     package var droppedTransactions: Int
+    /// The last of them.
+    package var droppedThrough: Zxid?
+    /// What a TRUNC would leave of its log; nil for a whole state that was compared.
+    package var truncatedTo: Zxid?
 }
 
 /// Where a member's repairs are decided on: what is too large for it to decide alone is reported
 /// here and waits for an order.
 package final class RecoveryDesk: Sendable {
     package let thresholds: RecoveryThresholds
+    /// Members that an earlier order has taken out. The configuration's file names them still.
+    package let formerMembers: Set<PeerID>
     private let directory: DataDirectory
     private let disk: any Disk
     private let dataDirectory: String
@@ -54,9 +60,10 @@ package final class RecoveryDesk: Sendable {
     }
 
     package init(
-        _ directory: DataDirectory, _ thresholds: RecoveryThresholds, dataDirectory: String,
-        on disk: any Disk, logger: Logger
+        _ directory: DataDirectory, _ thresholds: RecoveryThresholds,
+        formerMembers: Set<PeerID> = [], dataDirectory: String, on disk: any Disk, logger: Logger
     ) {
+        self.formerMembers = formerMembers
         self.logger = logger
         self.directory = directory
         self.thresholds = thresholds
@@ -104,13 +111,22 @@ package final class RecoveryDesk: Sendable {
         }
         publish(
             RecoveryReport(
-                hold: .tooDifferent, difference: difference, droppedTransactions: dropped))
+                hold: .tooDifferent, difference: difference, droppedTransactions: dropped,
+                droppedThrough: dropped > 0 ? tail.last : nil))
         return false
     }
 
     /// Reports a TRUNC that is not obeyed.
-    func report(dropped: Int) {
-        publish(RecoveryReport(hold: .tooDifferent, droppedTransactions: dropped))
+    ///
+    /// - Parameters:
+    ///   - dropped: How many transactions it would cut.
+    ///   - end: What it would leave.
+    ///   - last: The last of those it would cut.
+    func report(dropped: Int, after end: Zxid, through last: Zxid) {
+        publish(
+            RecoveryReport(
+                hold: .tooDifferent, droppedTransactions: dropped, droppedThrough: last,
+                truncatedTo: end))
     }
 
     /// Reports data of another ensemble: all of it would go.

@@ -18,8 +18,8 @@ extension Replica {
             peer.drained(now: now)
         case .truncateLog(let zxid):
             peer.truncated(succeeded: environment.truncateLog(after: zxid), now: now)
-        case .exceedsTruncation(let count):
-            environment.exceedsTruncation(transactions: count)
+        case .exceedsTruncation(let end, let last, let count):
+            environment.exceedsTruncation(after: end, through: last, transactions: count)
             peer.hold(.tooDifferent, now: now)
         case .connect(let leader):
             environment.connect(toLeader: leader)

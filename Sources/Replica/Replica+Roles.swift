@@ -41,6 +41,9 @@ extension Replica {
             tracker.track(session.id, timeoutMs: session.timeoutMs, now: now)
         }
         nextSweep = now + 60_000
+        // Before anything else: a zxid of the branch that was given up must not be taken for one of
+        // this history because it is below what is applied by now.
+        forkHistory()
         let mark = Array("\(peer.state.id)".utf8)
         let exists = served.read { $0.find(Self.leaderPath) != nil }
         if exists {
@@ -48,7 +51,6 @@ extension Replica {
         } else {
             proposeInternally(.multi(systemZnodes(mark)), now)
         }
-        forkHistory()
         for session in orphans {
             proposeInternally(.closeSession, session: session, now)
         }
@@ -60,12 +62,13 @@ extension Replica {
         guard let history = options.history, var lineage = served.lineage,
             lineage.history != history
         else { return }
-        let last = served.read { $0.lastApplied }
-        lineage.fork(
-            after: last, base: Zxid(epoch: status.epoch, counter: 1), history: history)
+        lineage.fork(after: served.read { $0.lastApplied }, base: firstZxid, history: history)
         proposeInternally(
             .setData(path: Lineage.path, data: lineage.data, version: -1), peer.state.now)
     }
+
+    /// Of this node's epoch.
+    private var firstZxid: Zxid { Zxid(epoch: status.epoch, counter: 1) }
 
     /// What an ensemble gets when an Aviary node leads it for the first time.
     private func systemZnodes(_ mark: [UInt8]) -> [Operation] {
@@ -87,8 +90,13 @@ extension Replica {
     private var secret: SystemZnode { ("/aviary/secret", newSecret(), [ACL([], .anyone)]) }
 
     private var lineage: SystemZnode {
-        let name = EnsembleID.random(in: .min ... .max, using: &random)
-        return (Lineage.path, Lineage(ensemble: name).data, [ACL(.read, .anyone)])
+        var lineage = Lineage(ensemble: .random(in: .min ... .max, using: &random))
+        // The survivors have lost even the name of their ensemble: whatever zxids clients know are
+        // of a history that nobody has.
+        if let history = options.history {
+            lineage.fork(after: .zero, base: firstZxid, history: history)
+        }
+        return (Lineage.path, lineage.data, [ACL(.read, .anyone)])
     }
 
     private func missing(_ znodes: [SystemZnode]) -> [Operation] {

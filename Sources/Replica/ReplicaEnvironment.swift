@@ -48,7 +48,7 @@ package protocol ReplicaEnvironment: AnyObject {
     ///   - tail: What was logged here and may not be in it.
     func install(_ view: DataTree, droppingAtMost tail: [Zxid])
     /// A leader's TRUNC would cut off too much for anybody but a person to decide.
-    func exceedsTruncation(transactions: Int)
+    func exceedsTruncation(after end: Zxid, through last: Zxid, transactions: Int)
     /// Ends an installation that has begun.
     ///
     /// - Returns: True if it was too late: the view is the durable state.

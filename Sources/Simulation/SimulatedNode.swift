@@ -294,7 +294,7 @@ extension SimulatedNode: ReplicaEnvironment {
         world.applied(result, digest: replica.served.read { $0.digest }, at: id)
     }
 
-    func exceedsTruncation(transactions: Int) {
+    func exceedsTruncation(after end: Zxid, through last: Zxid, transactions: Int) {
         world.fail("\(id) would cut off \(transactions) transactions")
     }
 

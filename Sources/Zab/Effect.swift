@@ -33,7 +33,7 @@ package enum Effect: Equatable, Sendable {
     /// Cut the log after this zxid, durably, then call `Peer.truncated`.
     case truncateLog(after: Zxid)
     /// A leader's TRUNC would cut off so many transactions that a person has to be asked.
-    case exceedsTruncation(transactions: Int)
+    case exceedsTruncation(after: Zxid, through: Zxid, transactions: Int)
 
     // MARK: Learner
 

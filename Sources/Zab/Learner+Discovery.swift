@@ -59,7 +59,10 @@ extension Learner {
             }
             let dropped = state.history.count(after: packet.zxid)
             guard dropped <= state.truncationLimit else {
-                state.perform(.exceedsTruncation(transactions: dropped))
+                state.perform(
+                    .exceedsTruncation(
+                        after: packet.zxid, through: state.history.lastLogged,
+                        transactions: dropped))
                 throw Departure("TRUNC would drop \(dropped) transactions")
             }
             synchronizedBy = .trunc

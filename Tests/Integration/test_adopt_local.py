@@ -1,8 +1,12 @@
 """Members that are dead for good have taken the quorum with them: the survivors go on by order."""
 
+import http.client
+import shutil
 import socket
+import threading
 
 from harness.client import znode
+from harness.disk import flip, records
 from harness.waiting import eventually
 
 FLAG = "/v1/recovery/flag"
@@ -41,6 +45,39 @@ def wait_ready(*members):
         member.http.close()
 
 
+def wait_removed(ensemble, number):
+    ensemble.start(number)
+    eventually(lambda: state(ensemble[number])["cause"] == "removed", f"{number} is held", 60)
+
+
+class Insisting:
+    """A client that asks for a zxid again and again, whatever becomes of the member."""
+
+    def __init__(self, member, zxid):
+        self.member, self.zxid = member, zxid
+        self.statuses = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+
+    def _ask(self):
+        while not self._ended.is_set():
+            try:
+                with self.member.client(timeout=15) as client:
+                    while not self._ended.is_set():
+                        answer = client.get(znode("/last"), Aviary_Min_Zxid=self.zxid)
+                        self.statuses.append(answer.status)
+            except (OSError, http.client.HTTPException):
+                pass
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._ended.set()
+        self._thread.join(30)
+
+
 def test_the_survivors_of_a_lost_quorum_go_on(make_ensemble):
     ensemble = make_ensemble(("aviary",) * 5, settings=QUICK)
     for number in range(20):
@@ -74,9 +111,16 @@ def test_the_survivors_of_a_lost_quorum_go_on(make_ensemble):
         first.http.put(FLAG, order(3, 4, 5), If_Match=tag).problem(409, "quorum-reachable")
     assert state(second)["state"] == "stranded", "nothing has changed"
 
-    raise_flag(first, 3, 4, 5)
-    wait_ready(first, second)
+    lost = f"{int(last, 16) + 1000:016x}"
+    with Insisting(first, lost) as one, Insisting(second, lost) as two:
+        raise_flag(first, 3, 4, 5)
+        wait_ready(first, second)
+        for client in (one, two):
+            eventually(lambda c=client: 410 in c.statuses, "it is told")
+    # Also who has waited through all of it.
+    assert 200 not in one.statuses + two.statuses
     for member in (first, second):
+        assert member.http.get("/v1/node").expect(200).json["acceptedEpoch"] > 1 << 20
         assert member.http.get(znode("/last")).expect(200).json["text"] == "x"
     written = first.http.put(znode("/after"), "x").expect(201).json["zxid"]
     second.http.get(znode("/after"), Aviary_Min_Zxid=written).expect(200)
@@ -90,8 +134,12 @@ def test_the_survivors_of_a_lost_quorum_go_on(make_ensemble):
     assert lineage.splitlines()[0] == before.splitlines()[0]
     assert lineage.splitlines()[1] != before.splitlines()[1]
     assert lineage.splitlines()[2].startswith("discarded ")
-    lost = f"{int(last, 16) + 1000:016x}"
     first.http.get(znode("/last"), Aviary_Min_Zxid=lost).problem(410, "zxid-diverged")
+    first.http.get(znode("/last", at=lost)).problem(410, "zxid-diverged")
+    first.http.get(f"/v1/history?path=/last&since={lost}").problem(410, "zxid-diverged")
+    rollback = {"path": "/last", "to": lost, "dryRun": True}
+    first.http.post("/v1/rollbacks", rollback).problem(410, "zxid-diverged")
+    first.http.get(znode("/last", at=last)).expect(200)
     first.http.get(znode("/last"), Aviary_Min_Zxid=last).expect(200)
     first.http.get(f"/v1/events?path=/&since={cursor}").problem(410, "cursor-diverged")
     assert "machines burnt down" in (second.data / "recovery.audit").read_text()
@@ -101,8 +149,7 @@ def test_the_survivors_of_a_lost_quorum_go_on(make_ensemble):
         member.stop()
     ensemble.start(1, 2)
     wait_ready(first, second)
-    ensemble.start(3)
-    eventually(lambda: state(ensemble[3])["cause"] == "removed", "3 is held", 60)
+    wait_removed(ensemble, 3)
     first.http.put(znode("/still"), "x").expect(201)
 
 
@@ -119,8 +166,72 @@ def test_the_last_of_three_goes_on_alone(make_ensemble):
     last.http.put(znode("/kept"), "y").expect(200)
     assert last.cluster()["failureTolerance"] == 0
     for other in (1, 3):
-        ensemble.start(other)
-        eventually(lambda n=other: state(ensemble[n])["cause"] == "removed", "held", 60)
+        wait_removed(ensemble, other)
+
+
+def test_a_second_order_does_not_bring_back_whom_the_first_took_out(make_ensemble):
+    ensemble = make_ensemble(("aviary",) * 5, settings=QUICK)
+    first = ensemble[1]
+    first.http.put(znode("/kept"), "x").expect(201)
+    ensemble.wait_equal()
+    for number in (3, 4, 5):
+        ensemble[number].kill()
+    wait_stranded(first)
+    wait_stranded(ensemble[2])
+    raise_flag(first, 3, 4, 5)
+    wait_ready(first, ensemble[2])
+    ensemble[2].kill()
+    wait_stranded(first)
+    raise_flag(first, 2)
+    wait_ready(first)
+    assert [member["id"] for member in first.cluster()["members"]] == [1]
+    for number in (2, 3, 4):
+        wait_removed(ensemble, number)
+    first.http.put(znode("/kept"), "y").expect(200)
+    # There is no way back that a flag could open.
+    tag = ensemble[3].http.get(REPORT).expect(200).etag
+    flag = {"action": "adopt-quorum", "reason": "it is not dead"}
+    ensemble[3].http.put(FLAG, flag, If_Match=tag).problem(409, "not-held")
+    assert state(ensemble[3])["cause"] == "removed"
+
+
+def test_a_survivor_that_lacks_something_says_so_before_it_is_ordered_to_go_on(make_ensemble):
+    ensemble = make_ensemble(settings=QUICK | {"preAllocSize": 64})
+    for number in range(10):
+        ensemble[2].http.put(znode(f"/n{number}"), "x").expect(201)
+    ensemble.wait_equal()
+    ensemble.stop()
+    last = ensemble[2]
+    log = last.log_files()[-1]
+    damaged = records(log)[-3]
+    flip(log, damaged.start + 30, 1)
+    last.start()
+    wait_stranded(last)
+    report = last.http.get(REPORT).expect(200).json
+    assert report["cause"] == state(last)["cause"] == "lost-data"
+    assert int(report["bound"], 16) >= damaged.zxid > int(report["logged"], 16)
+    assert "lost-data" in last.cluster()["alarms"]
+    raise_flag(last, 1, 3)
+    wait_ready(last)
+    assert state(last)["state"] == "healthy" and last.cluster()["alarms"] == []
+    # What was lost beside the dead is of no history any more.
+    last.http.get(znode("/"), Aviary_Min_Zxid=report["bound"]).problem(410, "zxid-diverged")
+
+
+def test_a_survivor_whose_disk_is_empty_begins_anew_and_knows_no_old_zxid(make_ensemble):
+    ensemble = make_ensemble(settings=QUICK)
+    zxid = ensemble[2].http.put(znode("/gone"), "x").expect(201).json["zxid"]
+    ensemble.wait_equal()
+    ensemble.stop()
+    last = ensemble[2]
+    shutil.rmtree(last.data / "version-2")
+    last.start()
+    wait_stranded(last)
+    assert last.http.get(REPORT).expect(200).json["cause"] == "empty"
+    raise_flag(last, 1, 3)
+    wait_ready(last)
+    last.http.put(znode("/new"), "x").expect(201)
+    last.http.get(znode("/new"), Aviary_Min_Zxid=zxid).problem(410, "zxid-diverged")
 
 
 def test_a_survivor_that_does_not_answer_stops_everything(make_ensemble):

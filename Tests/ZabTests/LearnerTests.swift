@@ -236,7 +236,9 @@ import Testing
             return follower
         }
         let refused = receivingTrunc(limit: 2)
-        #expect(refused.effects.contains(.exceedsTruncation(transactions: 3)))
+        let expected = Effect.exceedsTruncation(
+            after: zxid(1, 2), through: zxid(1, 5), transactions: 3)
+        #expect(refused.effects.contains(expected))
         #expect(!refused.effects.contains(.truncateLog(after: zxid(1, 2))))
         #expect(refused.history.lastLogged == zxid(1, 5))
         #expect(receivingTrunc(limit: 3).effects.contains(.truncateLog(after: zxid(1, 2))))

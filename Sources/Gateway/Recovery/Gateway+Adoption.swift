@@ -21,6 +21,7 @@ extension Gateway {
         let reports = peers.reports
         return StrandedReport(
             node: node.id, logged: status.logged, acceptedEpoch: status.acceptedEpoch,
+            lack: status.standing.lack,
             members: options.members.map(\.id).filter { $0 != node.id }.map { id in
                 let report = reports[id]
                 let told = report?.body.flatMap { PeerReport($0, of: id) }
@@ -88,7 +89,8 @@ extension Gateway {
             version = max(version, told.configVersion ?? 0)
         }
         let adoption = Adoption(
-            dead: dead, version: version + 1, epoch: epoch + Self.epochStep,
+            dead: dead.union(node.recovery.formerMembers), version: version + 1,
+            epoch: epoch + Self.epochStep,
             history: .random(in: .min ... .max))
         for id in survivors.sorted() where id != node.id {
             guard let address = addresses[id] else { continue }
@@ -139,7 +141,8 @@ extension Gateway {
     func takeAdoption(_ call: Call) throws(Problem) -> HTTPResponse {
         try checkMember(call, call.request.body, for: .adoption)
         guard !node.status.isSynchronized else { throw Problem(.quorumReachable) }
-        let (adoption, reason) = try Adoption.parse(call.request.body)
+        var (adoption, reason) = try Adoption.parse(call.request.body)
+        adoption.dead.formUnion(node.recovery.formerMembers)
         guard !adoption.dead.contains(node.id), adoption.epoch > node.status.acceptedEpoch else {
             throw Problem(.badRequest, "The order does not fit this member.")
         }

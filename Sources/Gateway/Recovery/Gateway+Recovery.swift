@@ -111,6 +111,11 @@ extension Gateway {
 
     /// Gives up what is here, once.
     func adoptQuorum(_ document: ReportDocument, because reason: String) throws(Problem) {
+        guard document.report.hold != .removed else {
+            throw Problem(
+                .notHeld,
+                "The others go on without this member; it can come back only under another id.")
+        }
         let keepsPromises = document.report.hold == .tooDifferent
         try order(
             .fromQuorum(keepingPromises: keepsPromises), "report \(document.digest), \(reason)")

@@ -40,16 +40,32 @@ extension RecoveryView {
             state = .healthy
         } else if let leaderless = status.leaderlessFor, leaderless >= patience {
             state = .stranded
-            cause = "no-quorum"
+            cause = status.standing.lack?.code ?? "no-quorum"
             self.report = stranded().digest
         } else {
             state = .repairing
             cause =
-                switch status.standing {
-                case .trusted: status.role == .looking ? "electing" : "synchronizing"
-                case .empty: "empty"
-                case .mayHaveLost: "lost-data"
-                }
+                status.standing.lack?.code
+                ?? (status.role == .looking ? "electing" : "synchronizing")
+        }
+    }
+}
+
+/// What a node's history may lack, so that it needs a leader's whole state.
+struct Lack: Equatable, Sendable {
+    /// `empty` or `lost-data`.
+    var code: String
+    /// How far its history went, where that is known.
+    var bound: Zxid?
+}
+
+extension Standing {
+    /// Nil for a history that is whole.
+    var lack: Lack? {
+        switch self {
+        case .trusted: nil
+        case .empty: Lack(code: "empty")
+        case .mayHaveLost(let bound): Lack(code: "lost-data", bound: bound?.zxid)
         }
     }
 }
@@ -75,7 +91,8 @@ struct ReportDocument: Sendable {
         var digest = ReportDigest()
         digest.add("node \(node)")
         digest.add("held \(report.hold)")
-        digest.add("dropped \(report.droppedTransactions)")
+        digest.add("dropped \(report.droppedTransactions) to \(report.droppedThrough ?? .zero)")
+        digest.add("cut to \(report.truncatedTo ?? .zero)")
         if let difference = report.difference {
             digest.add("from \(difference.mine) to \(difference.theirs)")
             digest.add("missing \(difference.missing) extra \(difference.extra)")
@@ -105,9 +122,9 @@ struct ReportDocument: Sendable {
             json.key("detail")
             json.string(report.hold.explanation)
             json.key("mine")
-            json.optional(difference?.mine)
+            json.optional(difference?.mine ?? report.droppedThrough)
             json.key("theirs")
-            json.optional(difference?.theirs)
+            json.optional(difference?.theirs ?? report.truncatedTo)
             json.key("compared")
             json.integer(difference?.compared ?? 0)
             json.key("missing")
@@ -122,6 +139,8 @@ struct ReportDocument: Sendable {
             json.value(.number(RecoveryReport.decimal(difference?.ratio ?? 0)))
             json.key("droppedTransactions")
             json.integer(report.droppedTransactions)
+            json.key("droppedThrough")
+            json.optional(report.droppedThrough)
             json.key("entries")
             json.array { json in
                 for entry in page { json.entry(entry) }

@@ -14,6 +14,8 @@ struct StrandedReport: Equatable, Sendable {
     /// The end of this node's own log.
     var logged: Zxid
     var acceptedEpoch: Epoch
+    /// What is missing here: those who go on by order go on without it.
+    var lack: Lack?
     var members: [Member]
 
     var digest: String {
@@ -21,6 +23,7 @@ struct StrandedReport: Equatable, Sendable {
         digest.add("node \(node)")
         digest.add("logged \(logged)")
         digest.add("accepted \(acceptedEpoch)")
+        if let lack { digest.add("\(lack.code) \(lack.bound ?? .zero)") }
         for member in members {
             digest.add("member \(member.id) \(member.answers) \(member.logged ?? .zero)")
         }
@@ -36,7 +39,9 @@ struct StrandedReport: Equatable, Sendable {
             json.key("digest")
             json.string(digest)
             json.key("cause")
-            json.string("no-quorum")
+            json.string(lack?.code ?? "no-quorum")
+            json.key("bound")
+            json.optional(lack?.bound)
             json.key("logged")
             json.zxid(logged)
             json.key("acceptedEpoch")
