@@ -330,8 +330,8 @@ class Bench:
             found[system.name] = {
                 "bytes": [(after - before) / count for before, after in zip(empty, full)],
                 "growth": {work: large[work] / small[work] for work in small},
-                "start": outages.starts(system, self.options.rounds, self.options.tail),
                 "outage": outages.after_kill(system, self.options.rounds),
+                "start": outages.starts(system, self.options.rounds, self.options.tail),
             }
             self.end(system)
         figures = {name: each["bytes"] for name, each in found.items()}

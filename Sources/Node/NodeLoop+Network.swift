@@ -21,7 +21,10 @@ extension NodeLoop {
             }
         }
         // A closed connection is news at once.
-        election?.onPeerLost = { [unowned self] _ in publishStatus(now) }
+        election?.onPeerLost = { [unowned self] peer in
+            publishStatus(now)
+            batch { replica, now in replica.lost(peer, now: now) }
+        }
         listener.onConnected = { [unowned self] learner, _ in
             batch { replica, now in replica.learnerConnected(learner, now: now) }
         }

@@ -145,6 +145,12 @@ extension Replica {
         settle(now)
     }
 
+    /// The connection for elections with another server has ended.
+    package func lost(_ server: PeerID, now: Milliseconds) {
+        peer.lost(server, now: now)
+        settle(now)
+    }
+
     package func connectedToLeader(now: Milliseconds) {
         peer.connectedToLeader(now: now)
         settle(now)
@@ -266,6 +272,7 @@ extension Replica {
             mtime: environment.wallClock)
         let zxid = state.lastApplied
         served.write { $0 = state }
+        hidePendingWrites()
         counters.unrepairedMismatches = 0
         learnLineage()
         environment.replacedState(through: zxid, wasWrong: isInDoubt)

@@ -248,22 +248,24 @@ extension Replica {
         }
     }
 
+    /// A state received whole has taken the place of this one: nobody was told of the transactions
+    /// in between.
+    func hidePendingWrites() {
+        for key in pending.keys { pending[key]?.mayBeHidden = true }
+    }
+
     /// A synchronization decides what became of writes whose leader was lost.
     ///
     /// After a contiguous DIFF or TRUNC every committed transaction was delivered here, so what was
     /// not answered by it never happened. A SNAP hides the transactions: those writes stay unknown.
     /// Only a new epoch decides: in the same one the leader may still hold the request. But what a
-    /// SNAP has hidden stays hidden whatever the next epoch begins with.
+    /// SNAP has hidden stays hidden whatever the next epoch begins with, also when the leader it came
+    /// from was lost before the synchronization was over.
     ///
     /// - Source: SOUNDNESS, section 6.
     func settleLostWrites(_ status: Status) {
         for key in pending.keys.sorted(by: { ($0.session, $0.cxid) < ($1.session, $1.cxid) }) {
-            guard var write = pending[key] else { continue }
-            if status.synchronizedBy == .snap { write.mayBeHidden = true }
-            guard write.sentIn != status.epoch else {
-                pending[key] = write
-                continue
-            }
+            guard var write = pending[key], write.sentIn != status.epoch else { continue }
             pending[key] = nil
             if write.mayBeHidden {
                 end(write, .unknown)

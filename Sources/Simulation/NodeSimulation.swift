@@ -15,6 +15,8 @@ import ZnodeTree
 package final class NodeSimulation {
     enum Event {
         case notification(Notification, from: PeerID, to: PeerID, life: Int)
+        /// The connection for elections of `at` with `of` has ended.
+        case lost(of: PeerID, at: PeerID, life: Int)
         case dial(from: PeerID, to: PeerID, life: Int)
         case packet(QuorumPacket, connection: Int, toLeader: Bool)
         case snapshot(QuorumPacket, [[UInt8]], connection: Int)
@@ -187,6 +189,8 @@ package final class NodeSimulation {
         switch event {
         case .notification(let notification, let sender, let receiver, let life):
             nodes[receiver]?.alive(life) { $0.receive(notification, from: sender, now: now) }
+        case .lost(let server, let observer, let life):
+            nodes[observer]?.alive(life) { $0.lost(server, now: now) }
         case .dial(let learner, let leader, let life):
             dial(learner, leader, life)
         case .packet(let packet, let connection, let toLeader):
@@ -421,6 +425,10 @@ package final class NodeSimulation {
         counters.crashes += 1
         note("\(id) crashes")
         node.crash()
+        for (other, node) in nodes.sorted(by: { $0.key < $1.key })
+        where other != id && canHear(id, other) {
+            events.add(.lost(of: id, at: other, life: node.life), after: delay(faults.delay))
+        }
         for (number, connection) in connections.sorted(by: { $0.key < $1.key })
         where connection.learner == id || connection.leader == id {
             hangUp(number, from: id)

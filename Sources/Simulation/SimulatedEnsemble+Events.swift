@@ -7,6 +7,8 @@ extension SimulatedEnsemble {
         switch event {
         case .notification(let notification, let sender, let receiver, let life):
             step(receiver, life: life) { $0.receive(notification, from: sender, now: now) }
+        case .lost(let server, let observer, let life):
+            step(observer, life: life) { $0.lost(server, now: now) }
         case .dial(let learner, let leader, let life):
             dial(from: learner, to: leader, life: life)
         case .packet(let packet, let connection, let toLeader):
@@ -140,7 +142,13 @@ extension SimulatedEnsemble {
         server.uplink = nil
         server.disk.crash(using: &random)
         servers[id] = server
-        for other in serverIDs { lastNotifications[Link(from: id, to: other)] = nil }
+        for other in serverIDs {
+            lastNotifications[Link(from: id, to: other)] = nil
+            guard other != id, let observer = servers[other],
+                !blocked.contains(Link(from: id, to: other))
+            else { continue }
+            events.add(.lost(of: id, at: other, life: observer.life), after: delay())
+        }
         for (number, connection) in connections.sorted(by: { $0.key < $1.key })
         where connection.learner == id || connection.leader == id {
             hangUp(number, from: id)

@@ -17,6 +17,8 @@ package struct BrokenPromise: Error, CustomStringConvertible, Sendable {
 package struct SimulatedEnsemble {
     enum Event {
         case notification(Notification, from: PeerID, to: PeerID, life: Int)
+        /// The connection for elections of `at` with `of` has ended.
+        case lost(of: PeerID, at: PeerID, life: Int)
         case dial(from: PeerID, to: PeerID, life: Int)
         case packet(QuorumPacket, connection: Int, toLeader: Bool)
         case snapshot(SimulatedState, connection: Int)

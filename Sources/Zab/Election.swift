@@ -36,6 +36,8 @@ struct Election: Sendable {
 
     private var notificationInterval: Milliseconds
     private var repeatAt: Milliseconds
+    /// Voters that are not connected any more: nobody waits for their votes.
+    private var absent: Set<PeerID>
     /// Set while a quorum of equal votes waits to stay unbeaten.
     private var finalizeAt: Milliseconds?
 
@@ -52,17 +54,20 @@ struct Election: Sendable {
     ///   - timing: The periods.
     ///   - initialVote: This server for leader, or `.none` if it may not be one.
     ///   - bound: For a server that may not lead but vote: the least that it supports.
+    ///   - absent: Voters whose connections have ended, and who have said nothing since.
     ///   - logicalClock: The number of this round.
     ///   - now: The time.
     init(
         id: PeerID, quorum: QuorumVerifier, timing: Timing, initialVote: Vote,
-        supportsFrom bound: Bound? = nil, logicalClock: Int64, now: Milliseconds
+        supportsFrom bound: Bound? = nil, absent: Set<PeerID> = [], logicalClock: Int64,
+        now: Milliseconds
     ) {
         self.id = id
         self.quorum = quorum
         self.timing = timing
         self.initialVote = initialVote
         leastSupported = bound
+        self.absent = absent
         self.logicalClock = logicalClock
         proposal = initialVote
         notificationInterval = timing.minNotificationInterval
@@ -88,6 +93,7 @@ struct Election: Sendable {
     }
 
     mutating func receive(_ notification: Notification, from sender: PeerID, now: Milliseconds) {
+        absent.remove(sender)
         guard decision == nil, quorum.voters.contains(sender),
             quorum.voters.contains(notification.leader)
         else { return }
@@ -101,6 +107,12 @@ struct Election: Sendable {
         case .following, .leading: receiveSettled(statement, from: sender)
         case .observing: break
         }
+    }
+
+    /// The connection to a voter has ended.
+    mutating func lost(_ voter: PeerID, now: Milliseconds) {
+        absent.insert(voter)
+        if decision == nil { check(now) }
     }
 
     private mutating func receiveVote(
@@ -194,8 +206,11 @@ struct Election: Sendable {
             finalizeAt = nil
             return
         }
-        // With every voter heard nothing better can come.
-        if supporters.isSuperset(of: quorum.voters) {
+        // With every voter heard that could be, nothing better can come. Who has died since it was
+        // voted for is followed by nobody in a hurry.
+        if !absent.contains(proposal.leader),
+            supporters.isSuperset(of: quorum.voters.subtracting(absent))
+        {
             decision = proposal
         } else if finalizeAt == nil {
             finalizeAt = now + timing.finalizeWait

@@ -10,6 +10,7 @@ extension Peer {
         _ notification: Notification, from sender: PeerID, now: Milliseconds
     ) {
         state.now = now
+        state.absent.remove(sender)
         guard sender != state.id else { return }
         guard state.ensemble.voters.contains(sender) else {
             // An observer, or a server that is being added: it only wants to know. A settled one
@@ -32,6 +33,16 @@ extension Peer {
         {
             answer(sender)
         }
+    }
+
+    /// The connection for elections with another server has ended.
+    ///
+    /// An election does not wait for its vote any more. Who is only cut off loses nothing by that:
+    /// whatever a quorum decides is safe without it.
+    package mutating func lost(_ server: PeerID, now: Milliseconds) {
+        state.now = now
+        state.absent.insert(server)
+        withElection { election, state in election.lost(server, now: state.now) }
     }
 
     // MARK: Log

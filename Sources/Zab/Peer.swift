@@ -365,8 +365,8 @@ package struct Peer: Sendable {
         role = .looking(
             Election(
                 id: state.id, quorum: state.ensemble.quorum, timing: state.timing,
-                initialVote: vote, supportsFrom: state.bound, logicalClock: logicalClock,
-                now: state.now))
+                initialVote: vote, supportsFrom: state.bound, absent: state.absent,
+                logicalClock: logicalClock, now: state.now))
         report()
         withElection { _, _ in }
     }

@@ -60,6 +60,8 @@ package struct PeerState: Sendable {
     package internal(set) var ensembleID: EnsembleID?
     /// Voters that have another ensemble's history.
     package internal(set) var strangers: [PeerID: EnsembleID] = [:]
+    /// Servers whose connections for elections have ended, and that have said nothing since.
+    var absent: Set<PeerID> = []
     package internal(set) var now: Milliseconds
     /// How many transactions a TRUNC may take out of the log without a person being asked.
     let truncationLimit: Int

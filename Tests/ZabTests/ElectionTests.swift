@@ -55,6 +55,35 @@ import Testing
         #expect(effects.isEmpty)
     }
 
+    @Test func `nobody waits for the vote of a server whose connection has ended`() {
+        var server = PeerHarness()
+        server.step { peer, now in peer.lost(3, now: now) }
+        server.hear(.looking, for: 2, from: 2)
+        #expect(server.status.leader == 2)
+
+        // The end of the connection can also come last.
+        server = PeerHarness()
+        server.hear(.looking, for: 2, from: 2)
+        #expect(server.status.leader == nil)
+        server.step { peer, now in peer.lost(3, now: now) }
+        #expect(server.status.leader == 2)
+    }
+
+    @Test func `whoever speaks again is waited for, and the dead are elected by nobody at once`() {
+        var server = PeerHarness(of: [1, 2, 3, 4, 5])
+        for lost: PeerID in [3, 4] { server.step { peer, now in peer.lost(lost, now: now) } }
+        server.hear(.looking, for: 3, at: zxid(1, 1), epoch: 1, from: 4)
+        server.hear(.looking, for: 3, at: zxid(1, 1), epoch: 1, from: 2)
+        server.hear(.looking, for: 3, at: zxid(1, 1), epoch: 1, from: 5)
+        #expect(server.status.leader == nil)
+
+        server = PeerHarness()
+        server.step { peer, now in peer.lost(3, now: now) }
+        server.hear(.looking, for: 1, round: 0, from: 3)
+        server.hear(.looking, for: 2, from: 2)
+        #expect(server.status.leader == nil)
+    }
+
     @Test func `a quorum of equal votes decides after 200 ms in which nothing better came`() {
         var server = PeerHarness()
         server.hear(.looking, for: 2, from: 2)
