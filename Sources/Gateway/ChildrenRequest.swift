@@ -31,6 +31,9 @@ struct ChildrenRequest: Sendable {
 
     var includesAnything: Bool { includesStat || includesData }
 
+    /// Behind how many bytes of data a page ends early; nil where no data are wanted.
+    var dataLimit: Int? { includesData ? ChildrenRequest.largestPageBytes : nil }
+
     /// Writes the members of the answer.
     ///
     /// - Parameters:
@@ -56,7 +59,7 @@ struct ChildrenRequest: Sendable {
                 return false
             }
             if includesAnything {
-                write(child, of: path, in: tree, mayRead: mayRead, to: &json)
+                write(listed(child, of: path, in: tree, mayRead: mayRead), to: &json)
             } else {
                 tree.withName(of: child) {
                     json.string(utf8: $0.assumingMemoryBound(to: UInt8.self))
@@ -76,21 +79,25 @@ struct ChildrenRequest: Sendable {
     /// Writes the members of the answer of an earlier state.
     ///
     /// - Parameters:
-    ///   - names: Of the children that there were.
+    ///   - page: Of the children that there were.
+    ///   - children: Those of the page, where more than names is wanted.
     ///   - path: Of the parent.
     ///   - state: Of the parent at that moment.
     ///   - zxid: The moment.
     ///   - json: Within an object.
     func write(
-        _ names: ChildrenNames, of path: ZnodePath, _ state: ZnodeState, zxid: Zxid,
-        to json: inout JSONWriter
+        _ page: ChildrenNames.Page, _ children: [ListedChild], of path: ZnodePath,
+        _ state: ZnodeState, zxid: Zxid, to json: inout JSONWriter
     ) {
-        let page = names.page(after: cursor?.name, limit: limit)
         json.key("path")
         json.string(utf8: path.bytes)
         json.key("children")
         json.array { json in
-            for name in page.names { json.string(utf8: name) }
+            if includesAnything {
+                for child in children { write(child, to: &json) }
+            } else {
+                for name in page.names { json.string(utf8: name) }
+            }
         }
         json.key("next")
         if page.hasMore, let last = page.names.last {
@@ -102,21 +109,29 @@ struct ChildrenRequest: Sendable {
         state.write(to: &json)
     }
 
-    private func write(
-        _ child: ZnodeID, of parent: ZnodePath, in tree: DataTree, mayRead: ([ACL]) -> Bool,
-        to json: inout JSONWriter
-    ) {
+    private func listed(
+        _ child: ZnodeID, of parent: ZnodePath, in tree: DataTree, mayRead: ([ACL]) -> Bool
+    ) -> ListedChild {
         let name = tree.name(of: child)
+        let isReadable =
+            includesData && mayRead(tree.acl(of: child))
+            && !SystemPath.isSecret(parent.appending(name))
+        return ListedChild(
+            name: name, state: ZnodeState(child, in: tree),
+            data: isReadable ? tree.data(of: child) ?? [] : nil)
+    }
+
+    private func write(_ child: ListedChild, to json: inout JSONWriter) {
         json.beginObject()
         json.key("name")
-        json.string(utf8: name)
+        json.string(utf8: child.name)
         if includesStat {
             json.key("stat")
-            ZnodeState(child, in: tree).write(to: &json)
+            child.state.write(to: &json)
         }
         if includesData {
-            if mayRead(tree.acl(of: child)), !SystemPath.isSecret(parent.appending(name)) {
-                json.data(tree.data(of: child) ?? [])
+            if let data = child.data {
+                json.data(data)
             } else {
                 json.key("code")
                 json.string(ProblemCode.forbidden.rawValue)
@@ -124,4 +139,12 @@ struct ChildrenRequest: Sendable {
         }
         json.endObject()
     }
+}
+
+/// A child of which more than its name is told.
+struct ListedChild: Sendable {
+    var name: [UInt8]
+    var state: ZnodeState
+    /// Nil for a client that may not read it.
+    var data: [UInt8]?
 }

@@ -66,9 +66,6 @@ extension Gateway {
         _ condition: ReadCondition, _ call: Call
     ) throws(Problem) -> HTTPResponse? {
         try checkPast(path, call)
-        guard !request.includesAnything else {
-            throw Problem(.unimplemented, "at and include in one request are not built yet.")
-        }
         return try whenFresh(call) { () throws(Problem) in
             self.lookBack(
                 to: point, call,
@@ -81,30 +78,61 @@ extension Gateway {
                     guard let parent else { return PastChildren(moment: then) }
                     let changed = try reader.changedChildren(
                         of: path, at: moment.zxid, now: moment.now)
+                    let names = ChildrenNames(of: path, in: moment.present, changed: changed)
+                    var page = names.page(after: request.cursor?.name, limit: request.limit)
+                    guard request.includesAnything else {
+                        return PastChildren(moment: then, parent: parent, page: page)
+                    }
+                    let children = try reader.children(
+                        page.names, of: path, at: moment.zxid, now: moment.present,
+                        through: moment.now, dataLimit: request.dataLimit)
+                    page.hasMore = page.hasMore || children.count < page.names.count
+                    page.names = children.map(\.name)
                     return PastChildren(
-                        moment: then, parent: parent,
-                        names: ChildrenNames(of: path, in: moment.present, changed: changed))
+                        moment: then, parent: parent, page: page,
+                        children: children.map { name, past in
+                            let present = moment.present.find(path.appending(name))
+                            return PastChild(
+                                name: name, past: past,
+                                presentACL: present.map { moment.present.acl(of: $0) })
+                        })
                 },
                 answer: { found throws(Problem) in
                     try self.checkReadable(path, found.parent, found.moment, call)
                     let zxid = found.moment.zxid
-                    guard let parent = found.parent, let names = found.names else {
+                    guard let parent = found.parent else {
                         throw Problem(.noNode, path: path, zxid: zxid)
                     }
                     let state = ZnodeState(stat: parent.moment.stat, mode: parent.moment.mode)
-                    let tag = state.childrenTag
-                    if let known = try self.known(path, state, tag, condition, call, zxid: zxid) {
+                    let tag = request.includesAnything ? nil : state.childrenTag
+                    if let tag,
+                        let known = try self.known(path, state, tag, condition, call, zxid: zxid)
+                    {
                         return known
                     }
                     var json = JSONWriter(
                         reserving: 512 + 24 * min(request.limit, Int(state.stat.numChildren)))
                     json.beginObject()
-                    request.write(names, of: path, state, zxid: zxid, to: &json)
+                    request.write(
+                        found.page, found.children.map { self.listed($0, of: path, call) },
+                        of: path, state, zxid: zxid, to: &json)
                     json.endObject()
                     return self.json(call, zxid: zxid, tag: tag, json.bytes)
                 })
             return nil
         }
+    }
+
+    /// A child's data are for whom both its list of that moment and, where it is still there, of
+    /// now let read.
+    private func listed(_ child: PastChild, of path: ZnodePath, _ call: Call) -> ListedChild {
+        let moment = child.past.moment
+        let isReadable =
+            mayRead(moment.acl, call) && child.presentACL.map { mayRead($0, call) } ?? true
+            && !SystemPath.isSecret(path.appending(child.name))
+        return ListedChild(
+            name: child.name, state: ZnodeState(stat: moment.stat, mode: moment.mode),
+            data: isReadable ? child.past.data ?? [] : nil)
     }
 }
 
@@ -112,7 +140,16 @@ extension Gateway {
 private struct PastChildren: Sendable {
     var moment: Gateway.Occurrence<PastZnode?>
     var parent: PastZnode?
-    var names: ChildrenNames?
+    var page = ChildrenNames.Page()
+    /// Those of the page, where more than names was asked for.
+    var children: [PastChild] = []
+}
+
+private struct PastChild: Sendable {
+    var name: [UInt8]
+    var past: PastZnode
+    /// Nil if it is gone.
+    var presentACL: [ACL]?
 }
 
 /// The names of a znode's children at an earlier moment: those of now, but for what has changed.
@@ -128,14 +165,19 @@ struct ChildrenNames: Sendable {
         self.changed = changed
     }
 
+    struct Page: Sendable {
+        var names: [[UInt8]] = []
+        var hasMore = false
+    }
+
     /// A page of them.
     ///
     /// - Parameters:
     ///   - name: Where the page before ended.
     ///   - limit: The largest number of names.
     /// - Returns: Names in the order of their bytes, and whether there are more.
-    func page(after name: [UInt8]?, limit: Int) -> (names: [[UInt8]], hasMore: Bool) {
-        var page = (names: [[UInt8]](), hasMore: false)
+    func page(after name: [UInt8]?, limit: Int) -> Page {
+        var page = Page()
         var index = 0
         if let name {
             index = changed.firstIndex { name.lexicographicallyPrecedes($0.name) } ?? changed.count

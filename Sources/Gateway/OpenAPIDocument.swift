@@ -613,7 +613,7 @@ enum OpenAPIDocument {
     ],
     "operationId": "readChildren",
     "summary": "Names of children, in the order of their bytes.",
-    "description": "With a wait and `If-None-Match`: held until the tag is another. `include` has no tag, and\ntakes no wait.\n",
+    "description": "With a wait and `If-None-Match`: held until the tag is another. `include` has no tag, and\ntakes no wait.\n\nWith `at`: the children that there were, with `include` as they were. A child's data are\nfor whom both its list of that moment and, where it is still there, of now let read.\n",
     "parameters": [
      {
       "name": "limit",

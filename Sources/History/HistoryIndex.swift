@@ -34,7 +34,7 @@ struct HistoryIndex: Sendable {
         case .moment:
             let all = [HistoryKey(subject.path), HistoryKey(childrenOf: subject.path)]
             return HistoryIndex.inOrder(all.map { places[$0] ?? [] })
-        case .children, .subtree:
+        case .children, .childMoments, .subtree:
             var walk = HistoryKey.Walk(subject)
             let range = walk.lower
             let found = places.filter { key, _ in

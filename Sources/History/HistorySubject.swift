@@ -10,6 +10,9 @@ package struct HistorySubject: Equatable, Sendable {
         case moment
         /// Changes of its direct children.
         case children
+        /// Those, and the changes of the children's lists of children: everything that the
+        /// children's stats tell.
+        case childMoments
         /// Changes of the znode and of everything below it.
         case subtree
     }
@@ -27,6 +30,9 @@ package struct HistorySubject: Equatable, Sendable {
         case .node: isPath(change.path)
         case .moment: isPath(change.path) || (change.parent != nil && isParent(of: change.path))
         case .children: isParent(of: change.path)
+        case .childMoments:
+            isParent(of: change.path)
+                || (change.parent != nil && change.path.parent.map { isParent(of: $0) } ?? false)
         case .subtree: change.path.isAtOrBelow(path)
         }
     }
@@ -106,7 +112,7 @@ struct HistoryKey: Hashable, Comparable, Sendable {
             case .node, .moment:
                 lower = first
                 upper = HistoryKey(bytes: first.bytes + [HistoryKey.childrenMark + 1])
-            case .children:
+            case .children, .childMoments:
                 lower = HistoryKey(bytes: prefix)
                 upper = HistoryKey(bytes: behind)
             case .subtree:
@@ -126,7 +132,7 @@ struct HistoryKey: Hashable, Comparable, Sendable {
                 return key == first
             case .moment:
                 return true
-            case .children:
+            case .children, .childMoments:
                 guard key.bytes.count > prefix.count, key.bytes.starts(with: prefix) else {
                     return false
                 }
@@ -136,7 +142,7 @@ struct HistoryKey: Hashable, Comparable, Sendable {
                     lower = HistoryKey(bytes: key.bytes[..<slash] + [HistoryKey.slash + 1])
                     return false
                 }
-                return !key.isOfChildren
+                return subject.scope == .childMoments || !key.isOfChildren
             case .subtree:
                 // Between a path and what is below it stand its neighbours, as `/a-b` does.
                 guard key == first || key.bytes.starts(with: prefix) else {

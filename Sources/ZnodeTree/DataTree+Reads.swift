@@ -229,12 +229,15 @@ extension DataTree {
         var sum: UInt64 = 0
         forEachDescendant(of: ZnodeStore.root) { number in
             var record = store[number]
-            let path = store.path(of: number)
-            record.contentCRC = path.withUnsafeBytes {
-                ZnodeStore.contentCRC(path: $0, data: store.data(of: number))
-            }
+            record.contentCRC = recomputedContentCRC(of: number)
             sum &+= record.digest
         }
         return sum
+    }
+
+    func recomputedContentCRC(of number: UInt32) -> UInt32 {
+        store.path(of: number).withUnsafeBytes {
+            ZnodeStore.contentCRC(path: $0, data: store.data(of: number))
+        }
     }
 }

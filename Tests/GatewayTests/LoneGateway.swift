@@ -150,6 +150,12 @@ extension HTTPResponse {
     /// The code of the problem.
     var code: String? { json["code"]?.text }
 
+    /// What a list of children tells of each.
+    var children: [JSONObject] {
+        guard case .array(let children)? = json["children"] else { return [] }
+        return children.compactMap { if case .object(let child) = $0 { child } else { nil } }
+    }
+
     var stat: JSONObject {
         if case .object(let stat)? = json["stat"] { stat } else { JSONObject() }
     }

@@ -61,7 +61,71 @@ import Testing
                 target = "/v1/children/p?at=\(at)&limit=2&cursor=\(next)"
             }
             #expect(names == ["b", "d", "f", "h"])
-            #expect(await lone.get("/v1/children/p?at=\(at)&include=stat").status == 501)
+        }
+    }
+
+    @Test func `children are listed with what they were`() async throws {
+        try await LoneGateway.run { lone in
+            let bob = [basic("bob:secret")]
+            let locked =
+                #"[{"scheme":"auth","id":"","perms":["read","write","create","delete","admin"]}]"#
+            await lone.send(.put, "/v1/znodes/p")
+            let names = ["deleted", "kept", "list", "locked", "set", "twice"]
+            for name in names { await lone.send(.put, "/v1/znodes/p/\(name)", "\(name)!") }
+            let moment = await lone.send(.put, "/v1/znodes/p/twice", "once")
+            let at = try #require(moment.headers["Aviary-Zxid"])
+            let before = await lone.get("/v1/children/p?include=stat,data")
+            let stats = await lone.get("/v1/children/p?include=stat")
+            await lone.send(.put, "/v1/znodes/p/new", "new")
+            await lone.send(.put, "/v1/znodes/p/list/below", "")
+            await lone.send(.put, "/v1/znodes/p/set", "other")
+            await lone.send(.put, "/v1/znodes/p/twice", "twice")
+            await lone.send(.delete, "/v1/znodes/p/twice")
+            await lone.send(.put, "/v1/znodes/p/twice", "again")
+            await lone.send(.delete, "/v1/znodes/p/deleted")
+            await lone.send(.put, "/v1/acl/p/locked", locked, bob)
+
+            let page = await lone.get("/v1/children/p?at=\(at)&include=stat,data", bob)
+            #expect(page.children == before.children)
+            #expect(page.children.count == names.count)
+            #expect(page.stat == before.stat)
+            #expect(page.headers["ETag"] == nil)
+            #expect(
+                await lone.get("/v1/children/p?at=\(at)&include=stat").children == stats.children)
+            // Whom the list of now does not let read gets all the same what is not data.
+            let anybody = await lone.get("/v1/children/p?at=\(at)&include=data").children
+            #expect(anybody[3]["code"] == .text("forbidden"))
+            #expect(anybody[3]["text"] == nil)
+            #expect(anybody[5]["text"] == .text("once"))
+
+            let first = await lone.get("/v1/children/p?at=\(at)&include=stat,data&limit=4", bob)
+            let next = try #require(first.json["next"]?.text)
+            let rest = await lone.get(
+                "/v1/children/p?at=\(at)&include=stat,data&limit=4&cursor=\(next)", bob)
+            #expect(first.children + rest.children == before.children)
+            let root = await lone.get("/v1/children/?at=\(at)&include=stat")
+            #expect(root.children.contains { $0["name"] == .text("p") })
+        }
+    }
+
+    @Test func `a page of long values ends early, and goes on`() async throws {
+        try await LoneGateway.run { lone in
+            await lone.send(.put, "/v1/znodes/p")
+            let long = String(repeating: "x", count: 1_000_000)
+            for number in 0..<7 { await lone.send(.put, "/v1/znodes/p/\(number)", long) }
+            let last = await lone.send(.put, "/v1/znodes/p/7", long)
+            let at = try #require(last.headers["Aviary-Zxid"])
+            for number in 0..<8 { await lone.send(.put, "/v1/znodes/p/\(number)", "short") }
+            var sizes: [Int] = []
+            var target = "/v1/children/p?at=\(at)&include=data"
+            while true {
+                let page = await lone.get(target)
+                #expect(page.children.allSatisfy { $0["text"] == .text(long) })
+                sizes.append(page.children.count)
+                guard let next = page.json["next"]?.text else { break }
+                target = "/v1/children/p?at=\(at)&include=data&cursor=\(next)"
+            }
+            #expect(sizes == [5, 3])
         }
     }
 

@@ -57,6 +57,38 @@ import ZnodeTree
     }
 
     @Test(arguments: seeds)
+    func `the children of every moment are found with what they were`(seed: UInt64) async throws {
+        let life = try RandomLife(seed: seed, windowBytes: [1 << 20, 8_000, 1][Int(seed % 3)])
+        life.live(180)
+        if seed % 2 == 0 { try life.restart() }
+        let now = life.now
+        let tree = life.tree
+        for copy in life.copies {
+            let zxid = copy.lastApplied
+            for path in ["/", "/a", "/a/a"] as [ZnodePath] {
+                let names = copy.children(of: path)?.names ?? []
+                func found(dataLimit: Int?) async throws -> [(name: [UInt8], znode: PastZnode)] {
+                    try await life.lookBack { reader throws(HistoryGone) in
+                        try reader.children(
+                            names, of: path, at: zxid, now: tree, through: now,
+                            dataLimit: dataLimit)
+                    }
+                }
+                let whole = try await found(dataLimit: .max)
+                #expect(whole.map(\.name) == names, "\(path) at \(zxid)")
+                for (name, znode) in whole {
+                    #expect(znode == PastZnode(path.appending(name), in: copy), "at \(zxid)")
+                }
+                let bare = try await found(dataLimit: nil)
+                #expect(bare.map(\.znode.moment) == whole.map(\.znode.moment))
+                // Behind the first that holds anything.
+                let first = whole.firstIndex { $0.znode.data?.isEmpty == false }
+                #expect(try await found(dataLimit: 0).count == first.map { $0 + 1 } ?? whole.count)
+            }
+        }
+    }
+
+    @Test(arguments: seeds)
     func `a rollback leads to the state of the moment, but for sessions`(
         seed: UInt64
     ) async throws {

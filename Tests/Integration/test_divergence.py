@@ -6,6 +6,7 @@ import json
 from harness.client import znode
 from harness.disk import falsify
 from harness.load import Load
+from harness.memory import rot
 from harness.waiting import eventually
 
 
@@ -122,3 +123,81 @@ def test_two_that_are_wrong_in_different_ways_get_the_quorums_state(make_ensembl
     ensemble.wait_equal()
     for member in ensemble:
         assert member.http.get(znode("/x")).expect(200).json["text"] == "the right value"
+
+
+SCRUBBING = {"recovery.scrub": "1s"}
+RIGHT, WRONG = b"what was written here", b"what was rotten here!"
+
+
+def expect_scrubs(member, count=2):
+    """The whole state has been read that many times more."""
+    before = member.metric("aviary_scrubs_total")
+    eventually(lambda: member.metric("aviary_scrubs_total") >= before + count, "scrubs", 30)
+
+
+def scrubbed_ensemble(make_ensemble):
+    ensemble = make_ensemble(settings=SCRUBBING)
+    ensemble[1].http.put(znode("/x"), RIGHT).expect(201)
+    ensemble.wait_equal()
+    return ensemble
+
+
+def test_memory_that_rots_is_mended_in_place(make_ensemble):
+    ensemble = scrubbed_ensemble(make_ensemble)
+    victim = ensemble.followers()[0]
+    before = victim.synchronizations()
+    rot(victim.process, RIGHT, WRONG)
+    eventually(lambda: victim.metric("aviary_repairs_total") == 1, "it has been noticed", 30)
+    ensemble.wait_equal()
+    assert victim.http.get(znode("/x", raw=True)).expect(200).body == RIGHT
+    assert victim.synchronizations() == before
+    kept = victim.http.get("/v1/recovery/detached").expect(200).json["detached"]
+    (mended,) = [one for one in kept if one["cause"] == "mended"]
+    folder = victim.data / f"version-2/aviary-detached/{mended['id']:04}"
+    (line,) = (folder / "znodes.ndjson").read_text().splitlines()
+    assert base64.b64decode(json.loads(line)["base64"]) == WRONG
+    # What is written from now on leads to the same digest everywhere, and nothing else is found.
+    victim.http.put(znode("/x"), "later").expect(200)
+    ensemble.wait_equal()
+    expect_scrubs(victim)
+    assert victim.metric("aviary_repairs_total") == 1
+    assert victim.digest_mismatches() == 0
+
+
+def test_a_digest_that_rots_is_mended_in_place(make_ensemble):
+    ensemble = scrubbed_ensemble(make_ensemble)
+    victim = ensemble.followers()[0]
+    before = victim.synchronizations()
+    right = int(victim.digest()[1], 16)
+    rot(victim.process, right.to_bytes(8, "little"), (right ^ 1 << 40).to_bytes(8, "little"))
+    eventually(lambda: victim.metric("aviary_repairs_total") == 1, "it has been noticed", 30)
+    ensemble.wait_equal()
+    assert victim.synchronizations() == before
+    victim.http.put(znode("/x"), "later").expect(200)
+    ensemble.wait_equal()
+    expect_scrubs(victim)
+    assert victim.metric("aviary_repairs_total") == 1
+
+
+def test_a_leader_whose_memory_rots_hands_over_first(make_ensemble):
+    ensemble = scrubbed_ensemble(make_ensemble)
+    victim = ensemble.leader()
+    rot(victim.process, RIGHT, WRONG)
+    eventually(lambda: victim.metric("aviary_repairs_total") == 1, "it has been noticed", 30)
+    eventually(lambda: ensemble.leader() is not victim, "another one leads", 30)
+    victim.wait_ready()
+    ensemble.wait_equal()
+    assert victim.synchronizations()[-1] == "SNAP"
+    for member in ensemble:
+        assert member.http.get(znode("/x", raw=True)).expect(200).body == RIGHT
+
+
+def test_what_no_quorum_of_others_tells_is_taken_from_the_leader(make_ensemble):
+    ensemble = scrubbed_ensemble(make_ensemble)
+    victim, other = ensemble.followers()
+    other.stop()
+    rot(victim.process, RIGHT, WRONG)
+    eventually(lambda: victim.metric("aviary_repairs_total") == 1, "it has been noticed", 60)
+    victim.wait_ready()
+    assert victim.synchronizations()[-1] == "SNAP"
+    assert victim.http.get(znode("/x", raw=True)).expect(200).body == RIGHT

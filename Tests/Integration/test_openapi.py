@@ -290,12 +290,13 @@ class TestHistory:
         for path, target in [
             ("/v1/znodes/{path}", znode("/past", at=moment)),
             ("/v1/children/{path}", children("/past", at=moment)),
+            ("/v1/children/{path}", children("/past", at=moment, include="stat,data")),
             ("/v1/history", "/v1/history?path=/past&scope=subtree&limit=1"),
         ]:
             contract.check(path, "get", http.get(target)).expect(200)
         for path, target, status in [
             ("/v1/znodes/{path}", znode("/past", at="x"), 400),
-            ("/v1/children/{path}", children("/past", at=moment, include="stat"), 501),
+            ("/v1/children/{path}", children("/past", at=moment, include="x"), 400),
             ("/v1/history", "/v1/history?path=/past&cursor=x", 400),
         ]:
             contract.check(path, "get", http.get(target)).expect(status)

@@ -1,6 +1,7 @@
 import Jute
 import Testing
-import ZnodeTree
+
+@testable import ZnodeTree
 
 /// A damaged state is mended znode by znode.
 @Suite struct TreePatchTests {
@@ -21,6 +22,7 @@ import ZnodeTree
             pieces.append(read)
         }
         var tree = damaged
+        tree.adoptContent()
         let surplus = wrong.keys.filter { right[$0] == nil }
         return tree.patch(pieces, removing: Array(surplus)) ? tree : nil
     }
@@ -51,6 +53,7 @@ import ZnodeTree
         let mended = try #require(try mend(damaged, from: healthy))
         #expect(mended.digest == healthy.digest)
         #expect(mended.recomputedDigest() == healthy.digest)
+        #expect(mended.bucketSums() == healthy.bucketSums())
         #expect(NaiveModel(of: mended) == NaiveModel(of: healthy))
         #expect(snapshotBytes(of: mended).count == snapshotBytes(of: healthy).count)
     }
@@ -75,6 +78,57 @@ import ZnodeTree
         #expect(
             mended.sweepCandidates(now: leader.time + 10_000)
                 == healthy.sweepCandidates(now: leader.time + 10_000))
+    }
+
+    /// Lets memory rot: a znode's bytes change, and what was computed from them does not.
+    private func rot(_ path: ZnodePath, to data: [UInt8], in tree: inout DataTree) throws {
+        let number = try #require(tree.store.find(path.bytes[...]))
+        let (crc, digest) = (tree.store[number].contentCRC, tree.digest)
+        tree.replaceData(of: number, path: path.bytes, with: data)
+        tree.store[number].contentCRC = crc
+        tree.digest = digest
+    }
+
+    /// What `mended` has, and whether later changes keep its digest right.
+    private func expectHealthy(_ mended: DataTree, like healthy: DataTree) throws {
+        #expect(mended.digest == healthy.digest)
+        #expect(mended.bucketSums() == healthy.bucketSums())
+        var (one, two) = (mended, healthy)
+        let path = Array("/a".utf8)
+        let number = try #require(one.store.find(path[...]))
+        one.replaceData(of: number, path: path, with: [1])
+        two.replaceData(of: number, path: path, with: [1])
+        #expect(one.digest == two.digest)
+        #expect(one.digest == one.recomputedDigest())
+    }
+
+    @Test func `bytes that have rotted in memory are put right`() throws {
+        var leader = Leader()
+        leader.create("/a", "right")
+        leader.create("/b", "right")
+        let healthy = leader.tree
+        var damaged = healthy
+        try rot("/a", to: Array("wrong".utf8), in: &damaged)
+        #expect(damaged.digest == healthy.digest, "it does not show there")
+        #expect(damaged.recomputedDigest() != healthy.digest)
+        let mended = try #require(try mend(damaged, from: healthy))
+        #expect(mended.data(of: "/a") == Array("right".utf8))
+        try expectHealthy(mended, like: healthy)
+    }
+
+    @Test func `a digest that has rotted follows the bytes again`() throws {
+        var leader = Leader()
+        leader.create("/a", "1")
+        let healthy = leader.tree
+        var damaged = healthy
+        damaged.digest ^= 1 << 40
+        try expectHealthy(try #require(try mend(damaged, from: healthy)), like: healthy)
+        // So does what one znode has put into it.
+        damaged = healthy
+        let number = try #require(damaged.store.find(Array("/a".utf8)[...]))
+        damaged.store[number].contentCRC ^= 1
+        #expect(damaged.bucketSums() == healthy.bucketSums())
+        try expectHealthy(try #require(try mend(damaged, from: healthy)), like: healthy)
     }
 
     @Test func `permissions alone make a difference, which the tree's digest does not see`() throws

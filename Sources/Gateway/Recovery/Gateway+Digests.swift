@@ -30,7 +30,7 @@ extension Gateway {
             )
         case .outvoted(let zxid, let right):
             guard digestWatch.mayRepair() else { break }
-            if await mend(from: right.sorted()) { break }
+            if await mend(from: right) { break }
             node.distrust("a quorum has another state at \(zxid): getting the leader's")
         default: break
         }
@@ -38,16 +38,20 @@ extension Gateway {
 
     /// Reads the whole state again and compares it with the digest that is kept beside it: memory
     /// that rots where nobody writes shows nowhere else.
+    ///
+    /// Either of the two may be what rots. A quorum of others tells.
     func scrub() async {
         let view = node.served.view()
         let isIntact = await Task.detached(priority: .utility) {
             view.recomputedDigest() == view.digest
         }.value
         digestWatch.scrubbed()
-        if !isIntact, digestWatch.mayRepair() {
-            node.distrust(
-                "the state at \(view.lastApplied) is not what was written: getting the leader's")
-        }
+        guard !isIntact, digestWatch.mayRepair() else { return }
+        let found = "the state at \(view.lastApplied) is not what was written"
+        node.recovery.warn(found)
+        let others = Set(peers.reports.filter(\.value.isReachable).keys)
+        if await mend(from: others) { return }
+        node.distrust("\(found): getting the leader's")
     }
 }
 

@@ -8,26 +8,29 @@ import Synchronization
 import Zab
 import ZnodeTree
 
-// A state that differs from the quorum's in little is mended by moving only what differs. Both
+// A state that differs from the quorum's in little is mended by moving only what differs. All
 // sides look at exactly the same zxid; what was committed since is applied to the result again.
 
 extension Gateway {
-    /// Puts right what differs from a member that a quorum agrees with.
+    /// Puts right what differs from what a quorum of other members has.
     ///
-    /// - Parameter peers: Members with the right state, the nearest first.
+    /// Neither this member's content nor its digest has a voice: which of them is wrong is what the
+    /// others tell.
+    ///
+    /// - Parameter peers: Whom to ask.
     /// - Returns: False, and nothing changed, if it cannot be done so.
-    func mend(from peers: [PeerID]) async -> Bool {
-        let addresses = memberAddresses()
-        guard node.standing.role != .leading,
-            let source = peers.lazy.compactMap({ addresses[$0] }).first
-        else { return false }
+    func mend(from peers: Set<PeerID>) async -> Bool {
+        let addresses = memberAddresses().filter { peers.contains($0.key) }
+        guard node.standing.role != .leading, options.quorum.isQuorum(Set(addresses.keys)) else {
+            return false
+        }
         for attempt in 0..<4 {
-            if await mend(at: await meetingPoint(attempt), from: source) { return true }
+            if await mend(at: await meetingPoint(attempt), from: addresses) { return true }
         }
         return false
     }
 
-    /// A zxid that both members will be at exactly: the present one while nothing is written, else
+    /// A zxid that all members will be at exactly: the present one while nothing is written, else
     /// one that comes in about a second.
     private func meetingPoint(_ attempt: Int) async -> Zxid {
         let before = servedZxid
@@ -42,15 +45,15 @@ extension Gateway {
         return Zxid(rawValue: now.rawValue + pace * Int64(3 + attempt))
     }
 
-    private func mend(at zxid: Zxid, from source: String) async -> Bool {
+    private func mend(at zxid: Zxid, from addresses: [PeerID: String]) async -> Bool {
         let mine = Mutex<DataTree?>(nil)
         node.pin(at: zxid) { view in mine.withLock { $0 = view } }
-        guard let sums = await ask(source, StateRequest(zxid, .sums)).flatMap({ StateSums($0) }),
-            let view = mine.withLock({ $0 })
+        guard let (sums, holder) = await quorumSums(at: zxid, of: addresses),
+            let source = addresses[holder], let view = mine.withLock({ $0 })
         else { return false }
         let own = view.bucketSums()
         let wrong = own.indices.filter { own[$0] != sums.sums[$0] }
-        guard !wrong.isEmpty, wrong.count <= StateRequest.mostBuckets,
+        guard wrong.count <= StateRequest.mostBuckets,
             let right = await ask(source, StateRequest(zxid, .entries(wrong)))
                 .flatMap({ StateRequest.entries(in: $0) })
         else { return false }
@@ -65,10 +68,31 @@ extension Gateway {
                 .flatMap({ StateRequest.pieces(in: $0) }), pieces.count == paths.count
         else { return false }
         var mended = view
-        guard mended.patch(pieces, removing: surplus), mended.digest == sums.digest else {
-            return false
-        }
+        mended.adoptContent()
+        guard mended.patch(pieces, removing: surplus), mended.digest == sums.digest,
+            mended.bucketSums() == sums.sums
+        else { return false }
         return await serve(mended, insteadOf: view, paths + surplus)
+    }
+
+    /// What a quorum has at a zxid, its content read anew and its digest, and a member with it.
+    private func quorumSums(
+        at zxid: Zxid, of addresses: [PeerID: String]
+    ) async -> (sums: StateSums, holder: PeerID)? {
+        await withTaskGroup(of: (PeerID, StateSums?).self) { group in
+            for (id, address) in addresses {
+                group.addTask {
+                    let answer = await self.ask(address, StateRequest(zxid, .sums))
+                    return (id, answer.flatMap { StateSums($0) })
+                }
+            }
+            var holders: [StateSums: Set<PeerID>] = [:]
+            for await (id, sums) in group {
+                if let sums { holders[sums, default: []].insert(id) }
+            }
+            return holders.first { options.quorum.isQuorum($0.value) }
+                .flatMap { sums, ids in ids.min().map { (sums, $0) } }
+        }
     }
 
     /// Keeps what is replaced, then serves the new state.
@@ -92,7 +116,7 @@ extension Gateway {
             node.serve(mended: mended) { continuation.resume(returning: $0) }
         }
         if isDone {
-            node.recovery.warn("\(paths.count) znodes were mended from another member's state")
+            node.recovery.warn("\(paths.count) znodes were mended: a quorum has them so")
         }
         return isDone
     }

@@ -113,7 +113,7 @@ struct StateRequest: Equatable, Sendable {
 }
 
 /// The digest of a state, and the sums of its buckets.
-struct StateSums: Equatable, Sendable {
+struct StateSums: Hashable, Sendable {
     var digest: UInt64
     var sums: [UInt64]
 
