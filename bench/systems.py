@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -83,10 +84,12 @@ class System:
             stdout=(self.folder / f"log-{index}").open("a"),
             stderr=subprocess.STDOUT,
             cwd=self.folder,
+            start_new_session=True,
         )
 
     def kill(self, index):
-        self.processes[index].kill()
+        # With what a prefix has started: strace leaves its process behind.
+        os.killpg(self.processes[index].pid, signal.SIGKILL)
         self.processes[index].wait()
 
     def end(self):
