@@ -8,8 +8,6 @@ import Zab
 import ZnodeTree
 
 extension Gateway {
-    private static let nodesPath: ZnodePath = "/aviary/nodes"
-
     /// `GET /v1/cluster`, at once and also without a quorum, or held until something changes.
     func readCluster(_ call: Call) throws(Problem) -> HTTPResponse? {
         if Accept(call.headers).names("text/event-stream") {
@@ -96,12 +94,7 @@ extension Gateway {
     /// What the members publish of themselves.
     private static func announcements(in tree: borrowing DataTree) -> [PeerID: NodeAnnouncement] {
         var found: [PeerID: NodeAnnouncement] = [:]
-        for name in tree.children(of: nodesPath, limit: 1_000)?.names ?? [] {
-            guard let id = PeerID(String(decoding: name, as: UTF8.self)),
-                let data = tree.data(of: nodesPath.appending(name)) ?? nil
-            else { continue }
-            found[id] = NodeAnnouncement(data)
-        }
+        for (id, data) in Announcements.all(in: tree) { found[id] = NodeAnnouncement(data) }
         return found
     }
 
@@ -124,6 +117,19 @@ extension Gateway {
         let announcements = node.served.read { Gateway.announcements(in: $0) }
         for (id, announcement) in announcements where id != node.id {
             addresses[id] = reachable(announcement.http, id)
+        }
+        return addresses
+    }
+
+    /// Where the members of the quorum that holds this node are reached: of another ensemble's,
+    /// this node's own state does not tell.
+    func quorumAddresses() -> [PeerID: String] {
+        guard let told = node.recovery.report?.announcements, !told.isEmpty else {
+            return lastKnown.merge(memberAddresses())
+        }
+        var addresses: [PeerID: String] = [:]
+        for (id, data) in told where id != node.id {
+            addresses[id] = NodeAnnouncement(data).map { reachable($0.http, id) }
         }
         return addresses
     }

@@ -5379,7 +5379,7 @@ enum OpenAPIDocument {
       ]
      },
      "theirs": {
-      "description": "Up to where the quorum's state went when the two were compared.",
+      "description": "Up to where the quorum's state went when the two were compared; null where it could not be had.",
       "type": [
        "string",
        "null"

@@ -116,7 +116,8 @@ package final class Node: Sendable {
             inbox.put { loop in
                 switch result {
                 case .success(.durable): loop.replica?.snapshotInstalled(now: loop.now)
-                case .success(.refused): loop.replica?.holdInstallation(now: loop.now)
+                case .success(.refused(let hold)):
+                    loop.replica?.hold(hold, now: loop.now)
                 case .failure(let error):
                     loop.storageFailed(
                         error, "the leader's state cannot be written",

@@ -4,7 +4,7 @@ import Replica
 import ZnodeTree
 
 extension NodeLoop {
-    private var ownPath: ZnodePath { ZnodePath("/aviary/nodes/\(settings.id)") }
+    private var ownPath: ZnodePath { Announcements.path.appending(Array("\(settings.id)".utf8)) }
 
     /// Publishes where this node is reached, as an ephemeral of its own session: it goes when the
     /// node does.

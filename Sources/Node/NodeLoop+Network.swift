@@ -203,10 +203,13 @@ extension NodeLoop: ReplicaEnvironment {
         waits.replacedState(through: zxid)
     }
 
-    func install(_ view: DataTree, droppingAtMost tail: [Zxid]) {
+    func install(_ view: DataTree, droppingAtMost tail: [Zxid], isUnnamed: Bool) {
         guard !hasLeft, let mine = replica?.served.view() else { return }
         let desk = desk
-        storage.install(view) { desk.mayReplace(mine, by: view, droppingAtMost: tail) }
+        storage.install(view) {
+            desk.objection(
+                to: view, insteadOf: mine, droppingAtMost: tail, isUnnamed: isUnnamed)
+        }
     }
 
     func exceedsTruncation(after end: Zxid, through last: Zxid, transactions: Int) {
@@ -235,9 +238,13 @@ extension NodeLoop: ReplicaEnvironment {
 
     private func noteHold(_ hold: Hold) {
         logger.critical("held: \(hold.explanation)")
-        guard hold != .tooDifferent, let replica else { return }
-        if hold == .removed { return desk.reportRemoval() }
-        desk.report(foreign: hold, replica.served.view())
+        if hold == .removed { desk.reportRemoval() }
+    }
+
+    func inspected(_ theirs: DataTree?) {
+        guard let replica, let hold = replica.peer.status.hold else { return }
+        if theirs == nil { logger.warning("no leader's state could be had for the report") }
+        desk.report(foreign: hold, replica.served.view(), theirs)
     }
 
     func departed(_ departure: Departure) {

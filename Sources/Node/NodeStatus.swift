@@ -66,7 +66,11 @@ extension Hold {
     package var explanation: String {
         switch self {
         case .otherEnsemble(let ensemble):
-            "a quorum has the history of another ensemble, \(Lineage(ensemble: ensemble).name)"
+            if let ensemble {
+                "a quorum has the history of another ensemble, \(Lineage(ensemble: ensemble).name)"
+            } else {
+                "a quorum's history is not this ensemble's, whose name it does not have"
+            }
         case .otherName:
             "the data belong to an ensemble of another name than the configuration's cluster.id"
         case .removed:

@@ -37,7 +37,7 @@ final class NodeStorage {
     enum Installed: Sendable {
         case durable
         /// It would have thrown away too much.
-        case refused
+        case refused(Hold)
     }
 
     init(
@@ -198,18 +198,19 @@ final class NodeStorage {
     ///
     /// - Parameters:
     ///   - view: The state.
-    ///   - isAllowed: Looks at what it takes the place of, on the snapshot thread.
-    func install(_ view: DataTree, if isAllowed: @escaping @Sendable () -> Bool) {
+    ///   - objection: Looks at what it takes the place of, on the snapshot thread: why a person has
+    ///     to be asked first.
+    func install(_ view: DataTree, unless objection: @escaping @Sendable () -> Hold?) {
         flushAppends()
         installationBytes = view.dataBytes + 128 * view.nodeCount
         let installation = Installation()
         self.installation = installation
         let (directory, log, onInstalled) = (directory, log, onInstalled)
         snapshotQueue.async {
-            guard isAllowed() else {
+            if let hold = objection() {
                 // Nothing was touched, so nothing has to be waited for.
                 _ = installation.cancel()
-                return onInstalled(.success(.refused))
+                return onInstalled(.success(.refused(hold)))
             }
             do throws(StorageError) {
                 var writer = try directory.snapshots.begin(view.lastApplied)

@@ -38,6 +38,9 @@ package struct RecoveryReport: Equatable, Sendable {
     package var droppedThrough: Zxid?
     /// What a TRUNC would leave of its log; nil for a whole state that was compared.
     package var truncatedTo: Zxid?
+    /// What the members of another ensemble's quorum publish of themselves: this member's own
+    /// state does not say where they are reached.
+    package var announcements: [PeerID: [UInt8]] = [:]
 }
 
 /// Where a member's repairs are decided on: what is too large for it to decide alone is reported
@@ -79,18 +82,28 @@ package final class RecoveryDesk: Sendable {
     /// Compares what a leader has sent with what this member has.
     ///
     /// - Parameters:
-    ///   - mine: The state served here.
     ///   - theirs: The leader's state.
+    ///   - mine: The state served here.
     ///   - tail: Transactions logged here that may not be in it, in order.
-    /// - Returns: Whether it may take the place of this member's state without a person's order.
-    func mayReplace(
-        _ mine: borrowing DataTree, by theirs: borrowing DataTree, droppingAtMost tail: [Zxid]
-    ) -> Bool {
-        let lineage = theirs.data(of: Lineage.path).flatMap { $0 }.flatMap { Lineage($0) }
-        let own = mine.data(of: Lineage.path).flatMap { $0 }.flatMap { Lineage($0) }
-        if let lineage, let own, lineage.ensemble != own.ensemble {
-            report(foreign: .otherEnsemble(lineage.ensemble), mine)
-            return false
+    ///   - isUnnamed: Nothing here, not even in the tail, says that it is of the same ensemble.
+    /// - Returns: Why it may not take the place of this member's state without a person's order;
+    ///   nil if it may.
+    func objection(
+        to theirs: DataTree, insteadOf mine: DataTree,
+        droppingAtMost tail: [Zxid], isUnnamed: Bool
+    ) -> Hold? {
+        let lineage = Lineage(in: theirs)
+        if let own = Lineage(in: mine), lineage?.ensemble != own.ensemble {
+            let hold = Hold.otherEnsemble(lineage?.ensemble)
+            report(foreign: hold, mine, theirs)
+            return hold
+        }
+        let end = tail.last ?? mine.lastApplied
+        if isUnnamed, let lineage, let named = theirs.stat(of: Lineage.path)?.czxid, named <= end {
+            // One history has its name from there on.
+            let hold = Hold.otherEnsemble(lineage.ensemble)
+            report(foreign: hold, mine, theirs)
+            return hold
         }
         let span = tail.first.flatMap { first in tail.last.map { first...$0 } }
         let difference = TreeDifference(
@@ -107,13 +120,13 @@ package final class RecoveryDesk: Sendable {
                     "\(difference.counted) znodes that the quorum's history never had are set aside: "
                         + "\(difference.extra) extra, \(difference.conflicting) conflicting")
             }
-            return true
+            return nil
         }
         publish(
             RecoveryReport(
                 hold: .tooDifferent, difference: difference, droppedTransactions: dropped,
                 droppedThrough: dropped > 0 ? tail.last : nil))
-        return false
+        return .tooDifferent
     }
 
     /// Reports a TRUNC that is not obeyed.
@@ -129,10 +142,19 @@ package final class RecoveryDesk: Sendable {
                 truncatedTo: end))
     }
 
-    /// Reports data of another ensemble: all of it would go.
-    func report(foreign hold: Hold, _ mine: borrowing DataTree) {
-        let difference = TreeDifference(of: mine, against: DataTree())
-        publish(RecoveryReport(hold: hold, difference: difference, droppedTransactions: 0))
+    /// Reports data of another ensemble: whatever the quorum does not have exactly so would go.
+    ///
+    /// - Parameters:
+    ///   - hold: Why it is not let in.
+    ///   - mine: The state served here.
+    ///   - theirs: A quorum's; nil if it could not be had.
+    func report(foreign hold: Hold, _ mine: DataTree, _ theirs: DataTree?) {
+        // The zxids of two ensembles say nothing of each other.
+        let difference = TreeDifference(
+            of: mine, against: theirs ?? DataTree(), isDiscarded: { _ in true })
+        var report = RecoveryReport(hold: hold, difference: difference, droppedTransactions: 0)
+        if let theirs { report.announcements = Announcements.all(in: theirs) }
+        publish(report)
     }
 
     /// Reports that the others go on without this member.

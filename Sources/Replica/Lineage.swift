@@ -1,5 +1,5 @@
 package import Jute
-import ZnodeTree
+package import ZnodeTree
 
 /// Whose history an ensemble's zxids belong to, and which of them belong to none any more.
 ///
@@ -105,6 +105,12 @@ extension Lineage {
         self.history = history
         self.discarded = discarded
         self.restored = restored
+    }
+
+    /// What a state says of itself; nil where no Aviary node has taken part.
+    package init?(in tree: borrowing DataTree) {
+        guard let data = tree.data(of: Lineage.path) ?? nil else { return nil }
+        self.init(data)
     }
 
     /// As the znode holds it.

@@ -33,9 +33,15 @@ extension Replica {
             loader = SnapshotLoader(options: served.read { $0.options })
             stagedZxid = zxid
         case .installSnapshot:
-            if let staged { environment.install(staged, droppingAtMost: peer.tailOnDisk) }
+            if let staged {
+                environment.install(
+                    staged, droppingAtMost: peer.tailOnDisk, isUnnamed: peer.state.isUnnamed)
+            }
         case .discardSnapshot:
             discardSnapshot(now)
+        case .inspected:
+            loader = nil
+            environment.inspected(staged.take())
         case .revalidated(let session, let valid):
             revalidated(session, valid: valid, now)
         case .synced(let zxid):
@@ -110,6 +116,21 @@ extension Replica {
     /// The served tree says whose history this is.
     func learnLineage() {
         if let lineage = served.lineage { peer.know(lineage.ensemble) }
+    }
+
+    /// What is logged and not known to be committed, as everything in a log of the original's, can
+    /// say it as well.
+    func learnLoggedLineage() {
+        guard served.lineage == nil, peer.state.history.hasUncommitted else { return }
+        var tree = served.view()
+        do throws(JuteError) {
+            for proposal in peer.state.history.tail {
+                _ = tree.apply(try TxnRecord(payload: proposal.payload))
+            }
+        } catch {
+            // Nothing behind it can be committed here either, so nothing behind it says anything.
+        }
+        if let lineage = Lineage(in: tree) { peer.know(lineage.ensemble, isCommitted: false) }
     }
 
     func appliedReads() {
@@ -259,8 +280,8 @@ extension Replica {
     }
 
     /// What the leader's state would throw away is for a person to decide.
-    package func holdInstallation(now: Milliseconds) {
-        peer.hold(.tooDifferent, now: now)
+    package func hold(_ hold: Hold, now: Milliseconds) {
+        peer.hold(hold, now: now)
         settle(now)
     }
 

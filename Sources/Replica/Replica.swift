@@ -119,6 +119,7 @@ package final class Replica {
         snapshotDue = options.snapCount
         drawSnapshotDue()
         learnLineage()
+        learnLoggedLineage()
     }
 
     func drawSnapshotDue() {

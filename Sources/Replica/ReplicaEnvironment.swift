@@ -41,12 +41,15 @@ package protocol ReplicaEnvironment: AnyObject {
     ///   - wasWrong: Whether what the earlier one made of the transactions is not to be relied on.
     func replacedState(through zxid: Zxid, wasWrong: Bool)
     /// Makes the view the only durable state; then `Replica.snapshotInstalled`, or
-    /// `Replica.holdInstallation` if a person has to be asked first.
+    /// `Replica.hold` if a person has to be asked first.
     ///
     /// - Parameters:
     ///   - view: The leader's state.
     ///   - tail: What was logged here and may not be in it.
-    func install(_ view: DataTree, droppingAtMost tail: [Zxid])
+    ///   - isUnnamed: Nothing here says that it is of the same ensemble.
+    func install(_ view: DataTree, droppingAtMost tail: [Zxid], isUnnamed: Bool)
+    /// A held node has looked at the quorum's state; nil if it could not.
+    func inspected(_ theirs: DataTree?)
     /// A leader's TRUNC would cut off too much for anybody but a person to decide.
     func exceedsTruncation(after end: Zxid, through last: Zxid, transactions: Int)
     /// Ends an installation that has begun.

@@ -84,6 +84,8 @@ package final class NodeSimulation {
         package var doubts = 0
         /// Nodes that found themselves in another ensemble than their data.
         package var strangers = 0
+        /// Strangers that were shown the state they would have to take over.
+        package var inspections = 0
 
         package init() {}
 
@@ -99,6 +101,7 @@ package final class NodeSimulation {
             left.heals += right.heals
             left.doubts += right.doubts
             left.strangers += right.strangers
+            left.inspections += right.inspections
         }
     }
 
@@ -397,6 +400,17 @@ package final class NodeSimulation {
         stranger = id
         note("\(id) has a strange disk")
         node.start()
+    }
+
+    /// A held node has seen the state of a leader, or has given up.
+    func inspected(_ theirs: DataTree?, by id: PeerID) {
+        guard id == stranger else { return fail("\(id) inspects a state and is no stranger") }
+        guard let theirs else { return note("\(id) could not see a leader's state") }
+        note("\(id) has seen the state of \(theirs.lastApplied)")
+        counters.inspections += 1
+        if let known = told[theirs.lastApplied], known.digest != theirs.digest {
+            fail("\(id) was shown another state of \(theirs.lastApplied)")
+        }
     }
 
     /// Two nodes have heard of each other that they belong to different ensembles.

@@ -82,6 +82,8 @@ extension SimulatedEnsemble {
             servers[id]?.awaitedSyncs = []
         case .saveLoss:
             fail("\(id) doubts its state")
+        case .inspected:
+            fail("\(id) is held")
         case .exceedsTruncation:
             fail("\(id) wants to ask a person")
         case .metStranger(let server, _):

@@ -98,8 +98,10 @@ extension SimulatedEnsemble {
                 limits: .init(count: Int(random.next() % 3) * 20 + 5)),
             acceptedEpoch: server.disk.acceptedEpoch, currentEpoch: server.disk.currentEpoch,
             standing: server.disk.standing, now: events.now)
-        // With a history it knows whose it is, and introduces itself first.
-        if server.state.lastApplied > .zero { server.peer?.know(1) }
+        // The first transaction says whose history it is.
+        if lastLogged > .zero {
+            server.peer?.know(1, isCommitted: server.state.lastApplied > .zero)
+        }
         servers[id] = server
         note("\(id) starts at \(lastLogged), committed \(server.state.lastApplied)")
         let now = events.now

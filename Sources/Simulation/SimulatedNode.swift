@@ -294,11 +294,15 @@ extension SimulatedNode: ReplicaEnvironment {
         world.applied(result, digest: replica.served.read { $0.digest }, at: id)
     }
 
+    func inspected(_ theirs: DataTree?) {
+        world.inspected(theirs, by: id)
+    }
+
     func exceedsTruncation(after end: Zxid, through last: Zxid, transactions: Int) {
         world.fail("\(id) would cut off \(transactions) transactions")
     }
 
-    func install(_ view: DataTree, droppingAtMost tail: [Zxid]) {
+    func install(_ view: DataTree, droppingAtMost tail: [Zxid], isUnnamed: Bool) {
         _ = writeUnsynced()
         // Every state here is of one history: between two of its moments nothing counts.
         if let replica {

@@ -51,6 +51,9 @@ package enum Effect: Equatable, Sendable {
     case installSnapshot(Zxid)
     /// The new state is not finished: throw it away.
     case discardSnapshot
+    /// A held server has looked at a leader's state, which is the new one, or could not: it is
+    /// compared and thrown away.
+    case inspected
     /// The leader answered a REVALIDATE.
     case revalidated(SessionID, valid: Bool)
     /// The leader answered the oldest SYNC; it holds once `through` is delivered.

@@ -79,6 +79,9 @@ package struct History: Sendable {
 
     var uncommitted: Deque<Proposal>.SubSequence { window[committedCount...] }
 
+    /// Everything that is logged and not known to be committed, in order.
+    package var tail: [Proposal] { Array(uncommitted) }
+
     package var firstUncommitted: Proposal? { uncommitted.first }
 
     mutating func append(_ proposal: Proposal) {

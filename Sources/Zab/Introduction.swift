@@ -2,8 +2,9 @@ package import Jute
 
 /// Why a server takes no part in the ensemble until a person has decided.
 package enum Hold: Equatable, Sendable {
-    /// A quorum has the history of this other ensemble.
-    case otherEnsemble(EnsembleID)
+    /// A quorum has the history of this other ensemble; nil for a leader of one without a name,
+    /// as the original's are.
+    case otherEnsemble(EnsembleID?)
     /// The configuration and the data name different ensembles (`cluster.id`).
     case otherName
     /// The others go on without it: a person has declared it dead.
@@ -19,6 +20,10 @@ package enum Hold: Equatable, Sendable {
 /// begins with a vote that cannot win and nobody counts, and hears in the answers whose history the
 /// others have. Those that have none, and the original's servers, which do not say, fit to any.
 ///
+/// A history without a name, as the original writes it, ended before its ensemble got one, or is of
+/// another one. Beside somebody who has one nobody needs such a server for a leader: a name that is
+/// told is committed, so a quorum has it, with all that came before.
+///
 /// - Source: SOUNDNESS, section 6.
 struct Introduction: Sendable {
     enum Verdict: Equatable {
@@ -28,10 +33,13 @@ struct Introduction: Sendable {
         case same
         /// A quorum has another one's.
         case other(EnsembleID)
+        /// Somebody's history has a name that this server's does not have, or not for certain.
+        case unnamed
     }
 
     private let id: PeerID
-    private let ensemble: EnsembleID
+    private let ensemble: EnsembleID?
+    private let isCertain: Bool
     private let quorum: QuorumVerifier
     private var heard: [PeerID: EnsembleID?] = [:]
     private var interval: Milliseconds
@@ -39,11 +47,12 @@ struct Introduction: Sendable {
     private(set) var repeatAt: Milliseconds
 
     init(
-        id: PeerID, of ensemble: EnsembleID, quorum: QuorumVerifier, timing: Timing,
-        now: Milliseconds
+        id: PeerID, of ensemble: EnsembleID?, isCertain: Bool, quorum: QuorumVerifier,
+        timing: Timing, now: Milliseconds
     ) {
         self.id = id
         self.ensemble = ensemble
+        self.isCertain = isCertain
         self.quorum = quorum
         interval = timing.minNotificationInterval
         longestInterval = timing.maxNotificationInterval
@@ -61,6 +70,7 @@ struct Introduction: Sendable {
     mutating func hear(_ notification: Notification, from sender: PeerID) -> Verdict {
         guard quorum.voters.contains(sender) else { return .open }
         heard[sender] = .some(notification.ensemble)
+        if !isCertain, let name = notification.ensemble, name != ensemble { return .unnamed }
         var fitting: Set<PeerID> = [id]
         var others: [EnsembleID: Set<PeerID>] = [:]
         for (peer, name) in heard {

@@ -70,35 +70,41 @@ extension Peer {
     package mutating func connectedToLeader(now: Milliseconds) {
         state.now = now
         withLearner { learner, state throws(Departure) in try learner.connected(&state) }
+        withInspection { inspection, state in inspection.connected(&state) }
     }
 
     /// The connection to the leader could not be made, or ended.
     package mutating func disconnectedFromLeader(now: Milliseconds) {
         state.now = now
         withLearner { learner, state throws(Departure) in try learner.disconnected(&state) }
+        withInspection { inspection, state in inspection.disconnected(&state) }
     }
 
     package mutating func receiveFromLeader(_ packet: QuorumPacket, now: Milliseconds) {
         state.now = now
         withLearner { learner, state throws(Departure) in try learner.receive(packet, &state) }
+        withInspection { inspection, state in inspection.receive(packet, &state) }
     }
 
     /// A part of the leader's state came.
     package mutating func snapshotProgressed(now: Milliseconds) {
         state.now = now
         withLearner { learner, state in learner.heard(state) }
+        withInspection { inspection, state in inspection.progressed(state) }
     }
 
     /// The leader's state came whole.
     package mutating func snapshotReceived(now: Milliseconds) {
         state.now = now
         withLearner { learner, state throws(Departure) in try learner.snapshotReceived(&state) }
+        withInspection { inspection, state in inspection.received(&state) }
     }
 
     /// The leader's state cannot be read or written.
     package mutating func snapshotFailed(_ reason: String, now: Milliseconds) {
         state.now = now
         withLearner { _, _ throws(Departure) in throw Departure(reason) }
+        withInspection { inspection, state in inspection.received(&state) }
     }
 
     package mutating func snapshotInstalled(now: Milliseconds) {

@@ -31,6 +31,8 @@ package struct Peer: Sendable {
 
     /// Begins once the log has everything.
     private var pendingHold: Hold?
+    /// Of a server that was held before it had compared anything.
+    private var inspection: Inspection?
     private var reported: Status?
 
     /// A server as a start finds it.
@@ -70,7 +72,8 @@ package struct Peer: Sendable {
     /// When `tick` must be called at the latest.
     package var nextDeadline: Milliseconds {
         switch role {
-        case .draining, .held: .max
+        case .draining: .max
+        case .held: inspection?.nextDeadline ?? .max
         case .introducing(let introduction): introduction.repeatAt
         case .looking(let election): min(election.nextDeadline, allEmptyAt ?? .max)
         case .following(let learner): learner.nextDeadline
@@ -90,11 +93,13 @@ package struct Peer: Sendable {
         if let hold {
             role = .held(hold)
             report()
-        } else if let ensemble = state.ensembleID, state.ensemble.voters != [state.id] {
+            inspect(nil)
+        } else if state.hasHistory, state.ensemble.voters != [state.id] {
             role = .introducing(
                 Introduction(
-                    id: state.id, of: ensemble, quorum: state.ensemble.quorum,
-                    timing: state.timing, now: now))
+                    id: state.id, of: state.ensembleID,
+                    isCertain: state.ensembleID != nil && state.isNameCommitted,
+                    quorum: state.ensemble.quorum, timing: state.timing, now: now))
             report()
             introduce()
         } else {
@@ -109,6 +114,9 @@ package struct Peer: Sendable {
             role = .introducing(introduction)
             if isDue { introduce() }
         }
+        var asks = false
+        withInspection { inspection, state in asks = inspection.tick(&state) }
+        if asks { introduce() }
         if isLooking, let allEmptyAt, now >= allEmptyAt {
             trust()
             look()
@@ -157,10 +165,8 @@ package struct Peer: Sendable {
     package mutating func distrust(_ reason: String, now: Milliseconds) {
         state.now = now
         guard state.standing == .trusted, state.ensemble.voters != [state.id] else { return }
-        let last = state.history.lastLogged
-        state.standing = .mayHaveLost(
-            bound: Bound(epoch: max(state.currentEpoch, last.epoch), zxid: last))
-        state.perform(.saveLoss(through: last))
+        state.distrustHistory()
+        state.perform(.saveLoss(through: state.history.lastLogged))
         withLearner { _, _ throws(Departure) in throw Departure(reason) }
         withLeader { _, _ throws(Departure) in throw Departure(reason) }
         if isLooking { look() }
@@ -168,9 +174,15 @@ package struct Peer: Sendable {
 
     // MARK: Belonging here
 
-    /// Whose history this server has, as its state says.
-    package mutating func know(_ ensemble: EnsembleID) {
+    /// Whose history this server has.
+    ///
+    /// - Parameters:
+    ///   - ensemble: Its name.
+    ///   - isCommitted: Whether the served state says so, or only a transaction in the log: that
+    ///     one is not told to others.
+    package mutating func know(_ ensemble: EnsembleID, isCommitted: Bool = true) {
         state.ensembleID = ensemble
+        state.isNameCommitted = isCommitted
     }
 
     /// A notification that cannot win and nobody counts: what matters is the answer.
@@ -204,10 +216,30 @@ package struct Peer: Sendable {
             case .other(let ensemble):
                 role = .held(.otherEnsemble(ensemble))
                 report()
+                inspect(ensemble)
+            case .unnamed:
+                takeOverName()
+                look()
             }
         }
-        if case .held = role { return false }
+        if case .held = role {
+            withInspection { inspection, state in
+                inspection.hear(notification, from: sender, &state)
+            }
+            return false
+        }
         return state.strangers[sender] == nil
+    }
+
+    /// The others have a name for their history, and this server's may never have been theirs: it
+    /// gets a leader's whole state, which is compared with its own. Until then it is no candidate,
+    /// and supports whoever has as much; a start begins anew.
+    private mutating func takeOverName() {
+        state.ensembleID = nil
+        state.strangers = [:]
+        guard state.standing == .trusted else { return }
+        state.isUnnamed = true
+        state.distrustHistory()
     }
 
     private var isIntroducing: Bool {
@@ -243,6 +275,19 @@ package struct Peer: Sendable {
         withLeader { _, _ throws(Departure) in throw Departure("a person has to decide") }
         if case .draining = role { return }
         beginHold()
+    }
+
+    /// Looks for the state of a leader, to compare it.
+    private mutating func inspect(_ ensemble: EnsembleID?) {
+        guard state.ensemble.voters != [state.id] else { return state.perform(.inspected) }
+        inspection = Inspection(of: ensemble, timing: state.timing, now: state.now)
+        introduce()
+    }
+
+    mutating func withInspection(_ step: (inout Inspection, inout PeerState) -> Void) {
+        guard case .held = role, var inspection else { return }
+        step(&inspection, &state)
+        self.inspection = inspection
     }
 
     private mutating func beginHold() {
@@ -437,7 +482,7 @@ package struct Peer: Sendable {
         Notification(
             state: stand, leader: vote.leader, zxid: vote.zxid, electionEpoch: round,
             peerEpoch: vote.peerEpoch, config: state.ensemble.configText,
-            ensemble: state.ensembleID)
+            ensemble: state.isNameCommitted ? state.ensembleID : nil)
     }
 
     /// What holds between any two inputs, whatever peers and disks do.

@@ -58,6 +58,9 @@ package struct PeerState: Sendable {
     package internal(set) var standing: Standing
     /// Whose history this is; nil as long as it has none.
     package internal(set) var ensembleID: EnsembleID?
+    var isNameCommitted = true
+    /// Its history had no name when others had one: perhaps it is another ensemble's.
+    package internal(set) var isUnnamed = false
     /// Voters that have another ensemble's history.
     package internal(set) var strangers: [PeerID: EnsembleID] = [:]
     /// Servers whose connections for elections have ended, and that have said nothing since.
@@ -83,11 +86,22 @@ package struct PeerState: Sendable {
         effects.append(effect)
     }
 
+    /// Whether there is anything that could be another ensemble's.
+    var hasHistory: Bool { ensembleID != nil || history.lastLogged > .zero }
+
+    /// What was acknowledged is in the log, which is vouched for; nothing else is relied on.
+    mutating func distrustHistory() {
+        let last = history.lastLogged
+        standing = .mayHaveLost(
+            bound: Bound(epoch: max(currentEpoch, last.epoch), zxid: last))
+    }
+
     /// This server's history is reliable from now on.
     mutating func trustHistory() {
         guard standing != .trusted else { return }
         standing = .trusted
         needsSnapshot = false
+        isUnnamed = false
         perform(.trustHistory)
     }
 

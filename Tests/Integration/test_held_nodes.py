@@ -190,7 +190,9 @@ def test_the_data_of_another_ensemble_never_take_part(make_ensemble):
     ensemble.start(3)
     held = ensemble[3]
     report = wait_held(held, "other-ensemble").json
-    assert report["extra"] == 301 and report["missing"] == 0
+    assert report["extra"] == 301 and report["missing"] == 3
+    missing = {entry["path"] for entry in report["entries"] if entry["kind"] == "missing"}
+    assert missing == {"/ours", "/ours/0", "/ours/1"}
     # Also with the others started anew it wins no election, and nobody takes its state.
     leader.stop()
     leader.start()
@@ -252,3 +254,64 @@ def test_a_name_in_the_configuration_that_is_not_the_datas_holds_the_node(make_e
     victim.config.write_text(text)
     victim.start()
     wait_healthy(ensemble, victim)
+
+
+@pytest.mark.usefixtures("java")
+def test_a_folder_of_the_originals_from_another_ensemble_is_held_as_well(make_ensemble):
+    ensemble = make_ensemble()
+    fill(ensemble[1], "/ours", 2)
+    other = make_ensemble(["java"] * 3, settings={"snapCount": 100})
+    # Epochs and zxids beyond ours, so that its vote would win.
+    for number in (1, 2):
+        leader = other.leader()
+        client = leader.kazoo()
+        try:
+            client.create(f"/theirs{number}")
+            for child in range(150):
+                client.create(f"/theirs{number}/{child}", b"x")
+        finally:
+            client.stop()
+        leader.stop()
+        leader.start()
+        other.wait_ready()
+    other.stop()
+    for member in ensemble:
+        member.stop()
+    swap_data(other[3], ensemble[3])
+    # It is there from the start, and the first to be asked.
+    ensemble.start(3)
+    ensemble.start(1, 2)
+    ensemble[1].wait_ready()
+    ensemble[2].wait_ready()
+    for number in (1, 2):
+        ensemble[number].http.get(znode("/ours/1")).expect(200)
+        ensemble[number].http.get(znode("/theirs1")).problem(404, "no-node")
+    answer = wait_held(ensemble[3], "other-ensemble").json
+    assert answer["extra"] == 302 and answer["missing"] == 3
+    # Its flag is found as a znode, though nothing here tells where the others are.
+    digest = answer["digest"]
+    ensemble[1].http.put(znode("/aviary/recovery/3/force", parents=True), digest).expect(201)
+    wait_healthy(ensemble, ensemble[3])
+    ensemble[3].http.get(znode("/ours/1")).expect(200)
+    ensemble[3].http.get(znode("/theirs1")).problem(404, "no-node")
+
+
+@pytest.mark.usefixtures("java")
+def test_a_quorum_of_the_originals_with_other_data_does_not_replace_ours(make_ensemble):
+    ensemble = make_ensemble(["java", "java", "aviary"])
+    ours = ensemble[3]
+    fill(ours, "/ours", 2)
+    other = make_ensemble(["java"] * 3)
+    for _ in range(3):
+        leader = other.leader()
+        leader.stop()
+        leader.start()
+        other.wait_ready()
+    ensemble.stop()
+    other.stop()
+    for number in (1, 2):
+        swap_data(other[number], ensemble[number])
+    ensemble.start()
+    report = wait_held(ours, "other-ensemble").json
+    assert report["extra"] == 3 and report["theirs"]
+    assert "not this ensemble's" in report["detail"]

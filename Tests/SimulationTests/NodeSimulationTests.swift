@@ -58,6 +58,7 @@ import Testing
         }
         let total = try outcome.get()
         #expect(total.strangers > Int(StrangeDiskTests.count) / 2)
+        #expect(total.inspections > total.strangers / 2)
     }
 }
 

@@ -55,9 +55,117 @@ import Testing
             .following, for: 3, at: Zxid(epoch: 2, counter: 1), epoch: 2, from: 2, 8)
         #expect(server.peer.status.hold == .otherEnsemble(8))
         #expect(effects.contains(.metStranger(2, 8)))
-        #expect(sent(effects).isEmpty)
-        #expect(sent(server.pass(60_000)).isEmpty)
+        #expect(sent(effects).allSatisfy { $0.zxid == .untrusted })
+        let later = server.pass(60_000)
+        #expect(sent(later).allSatisfy { $0.zxid == .untrusted })
+        #expect(later.last == .inspected, "no leader was found whose state could be compared")
+        #expect(server.peer.nextDeadline == .max)
         #expect(sent(server.hear(.looking, for: 2, from: 2, 8)).isEmpty, "it does not answer")
+    }
+
+    // MARK: What would be lost
+
+    private func held() -> PeerHarness {
+        var server = newcomer()
+        server.hear(.following, for: 3, epoch: 2, from: 2, 8)
+        server.hear(.following, for: 2, epoch: 2, from: 3, 8)
+        #expect(server.peer.status.hold == .otherEnsemble(8))
+        return server
+    }
+
+    @Test func `a held server looks at the state of the quorum's leader, as an observer`() {
+        var server = held()
+        #expect(server.hear(.leading, for: 2, epoch: 2, from: 3, 8).isEmpty)
+        #expect(server.hear(.leading, for: 2, epoch: 2, from: 2, 9) == [.metStranger(2, 9)])
+        #expect(server.hear(.leading, for: 2, epoch: 2, from: 2, 8).contains(.connect(to: 2)))
+        let packets = server.connect().compactMap { effect -> QuorumPacket? in
+            if case .sendToLeader(let packet) = effect { packet } else { nil }
+        }
+        #expect(packets.map(\.kind) == [.observerInfo] && packets[0].zxid == .zero)
+        let answer = QuorumPacket(.ackEpoch, zxid: .untrusted, data: [255, 255, 255, 255])
+        #expect(
+            server.receive(.leaderInfo, zxid(2, 0), data: [0, 1, 0, 0]) == [.sendToLeader(answer)])
+        #expect(server.receive(.snap, zxid(2, 7)) == [.beginSnapshot(zxid(2, 7))])
+        server.step { peer, now in peer.snapshotProgressed(now: now) }
+        server.step { peer, now in peer.snapshotReceived(now: now) }
+        #expect(server.effects == [.disconnectFromLeader, .inspected])
+        #expect(server.receive(.newLeader, zxid(2, 0)).isEmpty)
+        #expect(server.peer.state.acceptedEpoch == 9 && server.peer.state.currentEpoch == 9)
+        #expect(server.peer.state.history.lastLogged == Self.last)
+        #expect(server.pass(60_000).isEmpty, "once is enough")
+    }
+
+    @Test func `a leader that is gone before its state has come is looked for again`() {
+        var server = held()
+        server.hear(.leading, for: 2, epoch: 2, from: 2, 8)
+        server.connect()
+        server.receive(.leaderInfo, zxid(2, 0), data: [0, 1, 0, 0])
+        server.receive(.snap, zxid(2, 7))
+        #expect(server.disconnect() == [.discardSnapshot])
+        #expect(!sent(server.pass(1_000)).isEmpty)
+        #expect(server.hear(.leading, for: 3, epoch: 3, from: 3, 8) == [.connect(to: 3)])
+    }
+
+    @Test func `a leader that falls silent, or sends anything else, is not waited for`() {
+        var server = held()
+        server.hear(.leading, for: 2, epoch: 2, from: 2, 8)
+        server.connect()
+        var other = server
+        #expect(server.pass(60_000) == [.disconnectFromLeader, .inspected])
+        other.receive(.leaderInfo, zxid(2, 0), data: [0, 1, 0, 0])
+        #expect(
+            other.receive(.diff, zxid(2, 7))
+                == [.discardSnapshot, .disconnectFromLeader, .inspected])
+    }
+
+    // MARK: A history without a name
+
+    /// A server with a folder that the original has written.
+    private func unnamed(
+        _ name: EnsembleID? = nil, bound: Zxid = last, current: Epoch = 9
+    ) -> PeerHarness {
+        PeerHarness(
+            floor: bound, committed: bound, accepted: current, current: current, ensembleID: name,
+            isNameCommitted: false, waits: true)
+    }
+
+    @Test(arguments: [EnsembleID?.none, 8])
+    func `beside a history with a name, one without is no candidate`(own: EnsembleID?) {
+        var server = unnamed(own)
+        #expect(sent(server.effects).allSatisfy { $0.ensemble == nil && $0.zxid == .untrusted })
+        server.hear(.looking, for: 2, at: Zxid(epoch: 2, counter: 1), epoch: 2, from: 2, 7)
+        #expect(server.peer.isLooking && server.peer.state.isUnnamed)
+        #expect(
+            server.peer.state.standing == .mayHaveLost(bound: Bound(epoch: 9, zxid: Self.last)))
+        let said = sent(server.pass(60_000))
+        #expect(!said.isEmpty && said.allSatisfy { $0.zxid == .untrusted })
+        #expect(server.peer.status.role == .looking, "whoever is behind is not supported either")
+        // A quorum without it is joined, and asked for its whole state.
+        server.hear(.leading, for: 2, epoch: 10, round: 4, from: 2, 7)
+        server.hear(.following, for: 2, epoch: 10, round: 4, from: 3, 7)
+        #expect(server.peer.status.role == .following)
+        server.connect()
+        server.receive(.leaderInfo, zxid(10, 0), data: [0, 1, 0, 0])
+        server.receiveSnapshot(at: zxid(10, 7))
+        server.receive(.newLeader, zxid(10, 0))
+        server.step { peer, now in peer.snapshotInstalled(now: now) }
+        #expect(server.peer.state.standing == .trusted && !server.peer.state.isUnnamed)
+    }
+
+    @Test func `a member from before the name supports whoever has as much`() {
+        var server = unnamed(bound: zxid(2, 5), current: 2)
+        let said = sent(
+            server.hear(.looking, for: 2, at: zxid(2, 9), epoch: 2, round: 3, from: 2, 7))
+        #expect(said.contains { $0.leader == 2 && $0.zxid == zxid(2, 9) })
+    }
+
+    @Test func `a name in the log is known, and not told before it is committed`() {
+        var server = unnamed(7)
+        let said = sent(server.hear(.looking, for: 2, at: zxid(2, 1), epoch: 2, from: 2, 7))
+        #expect(server.peer.state.standing == .trusted)
+        #expect(said.contains { $0.leader == 1 && $0.zxid == Self.last && $0.ensemble == nil })
+        server.step { peer, _ in peer.know(7) }
+        #expect(sent(server.hear(.looking, for: 2, from: 2, 7)).allSatisfy { $0.ensemble == 7 })
     }
 
     @Test func `two strangers of different ensembles hold nobody`() {
@@ -123,6 +231,7 @@ import Testing
     @Test func `a server that was held before its start stays so`() {
         var server = PeerHarness(hold: .otherName)
         #expect(server.peer.status.hold == .otherName)
-        #expect(sent(server.pass(10_000)).isEmpty)
+        #expect(sent(server.pass(10_000)).allSatisfy { $0.zxid == .untrusted })
+        #expect(server.hear(.leading, for: 3, epoch: 2, from: 3, 5) == [.connect(to: 3)])
     }
 }

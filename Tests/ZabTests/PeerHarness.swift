@@ -14,13 +14,15 @@ struct PeerHarness {
     private(set) var effects: [Effect] = []
     private var lastConnection: LearnerConnection = 0
 
-    /// A server that is looking.
+    /// A server that is looking. Unless it `waits`, those that make a quorum with it have answered
+    /// already that their history has no name.
     init(
         id: PeerID = 1, of voters: Set<PeerID> = [1, 2, 3], observers: Set<PeerID> = [],
         log: [Proposal] = [], floor: Zxid = .zero, committed: Zxid = .zero,
         accepted: Epoch = 0, current: Epoch = 0, standing: Standing = .trusted,
         limits: History.Limits = History.Limits(), truncationLimit: Int = .max,
-        ensembleID: EnsembleID? = nil, hold: Hold? = nil
+        ensembleID: EnsembleID? = nil, isNameCommitted: Bool = true, hold: Hold? = nil,
+        waits: Bool = false
     ) {
         peer = Peer(
             id: id,
@@ -32,8 +34,12 @@ struct PeerHarness {
                 floor: floor, proposals: log, lastCommitted: committed, limits: limits),
             acceptedEpoch: accepted, currentEpoch: current, standing: standing,
             truncationLimit: truncationLimit, now: now)
-        if let ensembleID { peer.know(ensembleID) }
+        if let ensembleID { peer.know(ensembleID, isCommitted: isNameCommitted) }
         step { peer, now in peer.start(heldFor: hold, now: now) }
+        guard ensembleID == nil, hold == nil, !waits else { return }
+        for voter in voters.sorted() where voter != id && !peer.isLooking {
+            hear(.looking, for: voter, at: .untrusted, epoch: Vote.lostEpoch, from: voter)
+        }
     }
 
     @discardableResult

@@ -52,11 +52,11 @@ extension Gateway {
         }
     }
 
-    /// What the members that this node knows have at its flag's path.
+    /// What the members of the quorum have at its flag's path.
     private func remoteFlag() async -> String? {
         var request = PeerRequest("/v1/znodes\(flagPath(of: node.id))?raw")
         request.largestBody = 1_024
-        for (_, address) in lastKnown.merge(memberAddresses()).sorted(by: { $0.key < $1.key }) {
+        for (_, address) in quorumAddresses().sorted(by: { $0.key < $1.key }) {
             guard let body = await request.get(from: address) else { continue }
             return String(decoding: body.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
         }

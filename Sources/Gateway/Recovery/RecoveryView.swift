@@ -124,7 +124,9 @@ struct ReportDocument: Sendable {
             json.key("mine")
             json.optional(difference?.mine ?? report.droppedThrough)
             json.key("theirs")
-            json.optional(difference?.theirs ?? report.truncatedTo)
+            // A leader's state is never empty: it has at least what leaders write.
+            json.optional(
+                difference.flatMap { $0.theirs > .zero ? $0.theirs : nil } ?? report.truncatedTo)
             json.key("compared")
             json.integer(difference?.compared ?? 0)
             json.key("missing")
