@@ -40,6 +40,14 @@ package struct Notification: Equatable, Sendable {
         self.ensemble = ensemble
     }
 
+    /// Of the configuration, as its last line says; nil where there is none.
+    package var configVersion: UInt64? {
+        guard let line = config?.split(separator: UInt8(ascii: "\n")).last else { return nil }
+        let text = String(decoding: line, as: UTF8.self)
+        guard text.hasPrefix("version=") else { return nil }
+        return UInt64(text.dropFirst("version=".count), radix: 16)
+    }
+
     /// Stands between the configuration and the ensemble's name. The original reads no further
     /// than the configuration's length says.
     private static let ensembleMark = Array("aviary 1".utf8)

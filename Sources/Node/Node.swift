@@ -127,7 +127,7 @@ package final class Node: Sendable {
         }
         let digests = DigestLog(exactAfter: opened.exactAfter)
         let desk = RecoveryDesk(
-            opened.directory, settings.recovery, formerMembers: settings.adoption?.dead ?? [],
+            opened.directory, settings.recovery, adoption: settings.adoption,
             dataDirectory: settings.directory.dataDirectory, on: disk, logger: logger)
         let growthGate = GrowthGate(
             settings.id, of: settings.ensemble.quorum, room: opened.directory.room)
@@ -144,7 +144,7 @@ package final class Node: Sendable {
         inbox.bind(NIOLoopBound(loop, eventLoop: eventLoop))
         loop.onStopped = { inbox.unbind() }
         var options = settings.replica
-        options.history = settings.adoption?.history
+        options.fork = settings.adoption.map { .init(history: $0.history, since: $0.epoch) }
         let replica = Replica(
             peer: opened.peer, tree: opened.tree, options: options, environment: loop,
             random: SystemRandomNumberGenerator(), clock: currentTimeMillis(),

@@ -47,8 +47,8 @@ package struct RecoveryReport: Equatable, Sendable {
 /// here and waits for an order.
 package final class RecoveryDesk: Sendable {
     package let thresholds: RecoveryThresholds
-    /// Members that an earlier order has taken out. The configuration's file names them still.
-    package let formerMembers: Set<PeerID>
+    /// The order by which this member goes on without some others, if there ever was one.
+    package let adoption: Adoption?
     private let directory: DataDirectory
     private let disk: any Disk
     private let dataDirectory: String
@@ -64,15 +64,18 @@ package final class RecoveryDesk: Sendable {
 
     package init(
         _ directory: DataDirectory, _ thresholds: RecoveryThresholds,
-        formerMembers: Set<PeerID> = [], dataDirectory: String, on disk: any Disk, logger: Logger
+        adoption: Adoption? = nil, dataDirectory: String, on disk: any Disk, logger: Logger
     ) {
-        self.formerMembers = formerMembers
+        self.adoption = adoption
         self.logger = logger
         self.directory = directory
         self.thresholds = thresholds
         self.dataDirectory = dataDirectory
         self.disk = disk
     }
+
+    /// Members that an earlier order has taken out. The configuration's file names them still.
+    package var formerMembers: Set<PeerID> { adoption?.dead ?? [] }
 
     /// Why this member is held, and what it would lose; nil while it is not.
     package var report: RecoveryReport? { current.withLock { $0 } }

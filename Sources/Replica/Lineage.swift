@@ -56,6 +56,12 @@ package struct Lineage: Equatable, Sendable {
         has(zxid) && zxid > restored ?? .untrusted
     }
 
+    /// Whether a branch was given up by a leader of this epoch or a later one. The history's name
+    /// would not tell: restores change it as well.
+    package func hasForked(since epoch: Epoch) -> Bool {
+        discarded.contains { $0.base.epoch >= epoch }
+    }
+
     /// Gives the history another name, because its state is another: cursors carry the name.
     ///
     /// - Parameters:

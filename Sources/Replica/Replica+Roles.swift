@@ -59,10 +59,11 @@ extension Replica {
     /// The first leader after an order to go on without some members writes down what that gave up:
     /// everything that they may have had beyond this history.
     private func forkHistory() {
-        guard let history = options.history, var lineage = served.lineage,
-            lineage.history != history
+        guard let fork = options.fork, var lineage = served.lineage,
+            !lineage.hasForked(since: fork.since)
         else { return }
-        lineage.fork(after: served.read { $0.lastApplied }, base: firstZxid, history: history)
+        lineage.fork(
+            after: served.read { $0.lastApplied }, base: firstZxid, history: fork.history)
         proposeInternally(
             .setData(path: Lineage.path, data: lineage.data, version: -1), peer.state.now)
     }
@@ -93,8 +94,8 @@ extension Replica {
         var lineage = Lineage(ensemble: .random(in: .min ... .max, using: &random))
         // The survivors have lost even the name of their ensemble: whatever zxids clients know are
         // of a history that nobody has.
-        if let history = options.history {
-            lineage.fork(after: .zero, base: firstZxid, history: history)
+        if let fork = options.fork {
+            lineage.fork(after: .zero, base: firstZxid, history: fork.history)
         }
         return (Lineage.path, lineage.data, [ACL(.read, .anyone)])
     }

@@ -18,11 +18,23 @@ package final class Replica {
         package var preparer = RequestPreparer.Options()
         package var extendedTypes = true
         /// The history that goes on after a recovery has given up another one; nil for the first.
-        package var history: UInt64?
+        package var fork: Fork?
         /// Retries of a write whose view of the tree was stale.
         package var maximumAttempts = 16
 
         package init() {}
+
+        package struct Fork: Sendable {
+            /// Its name.
+            package var history: UInt64
+            /// Its first leader's epoch is this one or a later one.
+            package var since: Epoch
+
+            package init(history: UInt64, since: Epoch) {
+                self.history = history
+                self.since = since
+            }
+        }
     }
 
     package internal(set) var peer: Peer

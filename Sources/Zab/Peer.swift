@@ -228,7 +228,15 @@ package struct Peer: Sendable {
             }
             return false
         }
-        return state.strangers[sender] == nil
+        return state.strangers[sender] == nil && !isOutdated(notification)
+    }
+
+    /// Whether the sender counts by an older configuration. It does so until it obeys the same
+    /// order, and where that has taken others out it can neither lead nor follow: its vote would
+    /// only be waited for.
+    private func isOutdated(_ notification: Notification) -> Bool {
+        guard state.ensemble.configVersion > 0 else { return false }
+        return notification.configVersion ?? .max < UInt64(state.ensemble.configVersion)
     }
 
     /// The others have a name for their history, and this server's may never have been theirs: it
@@ -255,15 +263,10 @@ package struct Peer: Sendable {
         guard let config = notification.config, let ensemble = notification.ensemble,
             ensemble == state.ensembleID
         else { return false }
+        guard let version = notification.configVersion,
+            version > UInt64(bitPattern: state.ensemble.configVersion)
+        else { return false }
         let lines = config.split(separator: UInt8(ascii: "\n"))
-        let version = lines.last.flatMap { line -> UInt64? in
-            let text = String(decoding: line, as: UTF8.self)
-            guard text.hasPrefix("version=") else { return nil }
-            return UInt64(text.dropFirst("version=".count), radix: 16)
-        }
-        guard let version, version > UInt64(bitPattern: state.ensemble.configVersion) else {
-            return false
-        }
         return !lines.contains { $0.starts(with: "server.\(state.id)=".utf8) }
     }
 

@@ -23,6 +23,15 @@ import Testing
         #expect(Lineage(lineage.data) == lineage)
     }
 
+    @Test func `what was given up is known by its epoch, whatever the history is called`() {
+        var lineage = Lineage(ensemble: 7)
+        #expect(!lineage.hasForked(since: 1))
+        lineage.fork(
+            after: Zxid(epoch: 2, counter: 5), base: Zxid(epoch: 12, counter: 1), history: 8)
+        lineage.restore(after: Zxid(epoch: 12, counter: 9), history: 9)
+        #expect(lineage.hasForked(since: 11) && !lineage.hasForked(since: 13))
+    }
+
     @Test func `one from before there were restores is read as ever`() throws {
         let lineage = Lineage(ensemble: 7)
         #expect(Lineage(lineage.data) == lineage && lineage.restored == nil)

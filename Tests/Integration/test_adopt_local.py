@@ -234,6 +234,65 @@ def test_a_survivor_whose_disk_is_empty_begins_anew_and_knows_no_old_zxid(make_e
     last.http.get(znode("/new"), Aviary_Min_Zxid=zxid).problem(410, "zxid-diverged")
 
 
+def test_an_order_that_not_every_survivor_took_is_completed_by_giving_it_again(make_ensemble):
+    ensemble = make_ensemble(("aviary",) * 7, settings=QUICK)
+    dead = (4, 5, 6, 7)
+    one, two, three = survivors = [ensemble[number] for number in (1, 2, 3)]
+    zxid = one.http.put(znode("/kept"), "x").expect(201).json["zxid"]
+    ensemble.wait_equal()
+    for number in dead:
+        ensemble[number].kill()
+    for member in survivors:
+        wait_stranded(member)
+    # It can write nothing down about an order.
+    (three.data / "recovery.audit").mkdir()
+
+    def promised(member):
+        member.http.close()
+        return member.http.get("/v1/node").expect(200).json["acceptedEpoch"]
+
+    def fails(member, status, code):
+        """What the answer says, once the order got as far as the member that cannot obey."""
+
+        def refused():
+            tag = member.http.get(REPORT).expect(200).etag
+            answer = member.http.put(FLAG, order(*dead), If_Match=tag)
+            assert answer.status in (409, 412, status), answer.body
+            return answer.status == status and answer.json["code"] == code and answer.json
+
+        return eventually(refused, "it is not obeyed", 60)["detail"]
+
+    assert "taken by members 2;" in fails(one, 409, "survivor-unreachable")
+    eventually(lambda: promised(two) > 1 << 20, "2 obeys")
+    assert promised(one) < 1 << 20 and promised(three) < 1 << 20
+    wait_stranded(two)
+
+    # The one that is asked is the one that cannot; the others are enough to go on.
+    assert "taken by members 1, 2;" in fails(three, 500, "internal")
+    wait_ready(one, two)
+    one.http.put(znode("/kept"), "y").expect(200)
+    assert state(three)["state"] == "stranded" and promised(three) < 1 << 20
+
+    (three.data / "recovery.audit").rmdir()
+    raise_flag(three, *dead)
+    wait_ready(three)
+    for member in survivors:
+        assert promised(member) > 1 << 20
+        assert [known["id"] for known in member.cluster()["members"]] == [1, 2, 3]
+    written = three.http.put(znode("/kept"), "z").expect(200).json["zxid"]
+    one.http.get(znode("/kept"), Aviary_Min_Zxid=written).expect(200)
+    two.http.get(znode("/kept"), Aviary_Min_Zxid=zxid).expect(200)
+
+    # It was one order that all obey in the end: whoever leads, nothing more is given up.
+    lineage = one.http.get(znode("/aviary/lineage")).expect(200).json["text"]
+    for member in survivors:
+        member.stop()
+        wait_ready(*(other for other in survivors if other is not member))
+        member.start()
+        wait_ready(member)
+    assert one.http.get(znode("/aviary/lineage")).expect(200).json["text"] == lineage
+
+
 def test_a_survivor_that_does_not_answer_stops_everything(make_ensemble):
     ensemble = make_ensemble(("aviary",) * 5, settings=QUICK)
     for number in (2, 3, 4, 5):

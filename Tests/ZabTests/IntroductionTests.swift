@@ -228,6 +228,16 @@ import Testing
         #expect((server.peer.status.hold == .removed) == isHeld)
     }
 
+    @Test(arguments: [UInt64(1), 2, 3])
+    func `who counts by an older configuration is not voted for`(version: UInt64) {
+        var server = PeerHarness(id: 1, configVersion: 2)
+        let vote = Notification(
+            state: .looking, leader: 3, zxid: zxid(5, 5), electionEpoch: 1, peerEpoch: 5,
+            config: Array("server.1=a:1:2:participant\nversion=\(version)".utf8))
+        let said = sent(server.step { peer, now in peer.receive(vote, from: 3, now: now) })
+        #expect(said.contains { $0.leader == 3 } == (version >= 2))
+    }
+
     @Test func `a server that was held before its start stays so`() {
         var server = PeerHarness(hold: .otherName)
         #expect(server.peer.status.hold == .otherName)

@@ -22,13 +22,13 @@ struct PeerHarness {
         accepted: Epoch = 0, current: Epoch = 0, standing: Standing = .trusted,
         limits: History.Limits = History.Limits(), truncationLimit: Int = .max,
         ensembleID: EnsembleID? = nil, isNameCommitted: Bool = true, hold: Hold? = nil,
-        waits: Bool = false
+        configVersion: Int64 = 0, waits: Bool = false
     ) {
         peer = Peer(
             id: id,
             ensemble: Ensemble(
                 quorum: .majority(voters: voters), observers: observers,
-                configText: Array("version=0".utf8)),
+                configText: Array("version=\(configVersion)".utf8), configVersion: configVersion),
             timing: Timing(),
             history: History(
                 floor: floor, proposals: log, lastCommitted: committed, limits: limits),

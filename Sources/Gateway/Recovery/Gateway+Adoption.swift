@@ -14,6 +14,8 @@ extension Gateway {
     /// By how much the survivors' promise is above every known one: whatever the dead may agree on
     /// among themselves, should they live, stays below it.
     private static let epochStep: Epoch = 1 << 20
+    /// What a survivor answers that obeys.
+    private static let taken = Array("{}".utf8)
 
     /// What this node knows of the others.
     func strandedReport() -> StrandedReport {
@@ -77,14 +79,14 @@ extension Gateway {
         }
         var epoch = node.status.acceptedEpoch
         var version = options.configVersion
-        for id in survivors.sorted() where id != node.id {
+        var isGoingOn: PeerID?
+        let others = survivors.sorted().filter { $0 != node.id }
+        for id in others {
             guard let address = addresses[id],
                 let body = await PeerRequest("/v1/node").get(from: address),
                 let told = PeerReport(body, of: id), let accepted = told.acceptedEpoch
             else { throw Problem(.survivorUnreachable, "Member \(id) does not answer over HTTP.") }
-            guard !told.isSynchronized else {
-                throw Problem(.quorumReachable, "Member \(id) is in a quorum.")
-            }
+            if told.isSynchronized { isGoingOn = id }
             epoch = max(epoch, accepted)
             version = max(version, told.configVersion ?? 0)
         }
@@ -92,11 +94,40 @@ extension Gateway {
             dead: dead.union(node.recovery.formerMembers), version: version + 1,
             epoch: epoch + Self.epochStep,
             history: .random(in: .min ... .max))
-        for id in survivors.sorted() where id != node.id {
-            guard let address = addresses[id] else { continue }
-            try await pass(adoption, reason, on: id, at: address)
+        if let isGoingOn {
+            let obeyed = try await orderObeyed(
+                by: isGoingOn, addresses[isGoingOn], adoption, reason)
+            return try obey(obeyed, reason)
         }
-        try obey(adoption, reason)
+        var taken: [PeerID] = []
+        do throws(Problem) {
+            for id in others {
+                guard try await pass(adoption, reason, on: id, addresses[id]) == nil else {
+                    throw Problem(.quorumReachable, "Member \(id) is in a quorum.")
+                }
+                taken.append(id)
+            }
+            try obey(adoption, reason)
+        } catch {
+            guard !taken.isEmpty else { throw error }
+            var told = error
+            let names = taken.map { "\($0)" }.joined(separator: ", ")
+            told.detail += " The order has been taken by members \(names); give it here once more."
+            throw told
+        }
+    }
+
+    /// The order that brought a member its quorum while this one was not reached: it is for this
+    /// one as well.
+    ///
+    /// - Throws: `quorum-reachable` where that is another quorum, which needs nobody's order.
+    private func orderObeyed(
+        by id: PeerID, _ address: String?, _ wanted: Adoption, _ reason: String
+    ) async throws(Problem) -> Adoption {
+        guard let obeyed = try await pass(wanted, reason, on: id, address),
+            obeyed.dead.isSuperset(of: wanted.dead), !obeyed.dead.contains(node.id)
+        else { throw Problem(.quorumReachable, "Member \(id) is in a quorum.") }
+        return obeyed
     }
 
     private func isAlive(_ id: PeerID, at http: String?) async -> Bool {
@@ -107,9 +138,10 @@ extension Gateway {
         return false
     }
 
+    /// - Returns: The order by which the member already has a quorum; nil if it took this one.
     private func pass(
-        _ adoption: Adoption, _ reason: String, on id: PeerID, at address: String
-    ) async throws(Problem) {
+        _ adoption: Adoption, _ reason: String, on id: PeerID, _ address: String?
+    ) async throws(Problem) -> Adoption? {
         var json = JSONWriter()
         json.adoption(adoption, reason)
         var request = PeerRequest("/v1/peer/adoption")
@@ -119,9 +151,10 @@ extension Gateway {
             throw Problem(.noQuorum, "The ensemble has no secret that members could prove.")
         }
         request.headers = [proof]
-        guard await request.get(from: address) != nil else {
-            throw Problem(.survivorUnreachable, "Member \(id) did not take the order.")
+        guard let address, let answer = await request.get(from: address) else {
+            throw Problem(.survivorUnreachable, "Member \(id) has not confirmed the order.")
         }
+        return answer == Self.taken ? nil : try Adoption.parse(answer).adoption
     }
 
     /// Writes the order down and starts anew.
@@ -137,17 +170,23 @@ extension Gateway {
 
     // MARK: A survivor's side
 
-    /// `POST /v1/peer/adoption`: for other members only.
+    /// `POST /v1/peer/adoption`: for other members only. Who already goes on by an order tells
+    /// which, so that whoever was not reached by it can still obey it.
     func takeAdoption(_ call: Call) throws(Problem) -> HTTPResponse {
         try checkMember(call, call.request.body, for: .adoption)
-        guard !node.status.isSynchronized else { throw Problem(.quorumReachable) }
+        if node.status.isSynchronized {
+            guard let obeyed = node.recovery.adoption else { throw Problem(.quorumReachable) }
+            var json = JSONWriter()
+            json.adoption(obeyed, "")
+            return self.json(call, zxid: servedZxid, json.bytes)
+        }
         var (adoption, reason) = try Adoption.parse(call.request.body)
         adoption.dead.formUnion(node.recovery.formerMembers)
         guard !adoption.dead.contains(node.id), adoption.epoch > node.status.acceptedEpoch else {
             throw Problem(.badRequest, "The order does not fit this member.")
         }
         try obey(adoption, reason)
-        return json(call, zxid: servedZxid, Array("{}".utf8))
+        return json(call, zxid: servedZxid, Self.taken)
     }
 }
 
