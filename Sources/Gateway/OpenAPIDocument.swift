@@ -5306,7 +5306,37 @@ enum OpenAPIDocument {
       ],
       "properties": {
        "progress": {
-        "type": "null"
+        "description": "While it is repairing.",
+        "oneOf": [
+         {
+          "type": "null"
+         },
+         {
+          "type": "object",
+          "required": [
+           "phase",
+           "receivedBytes"
+          ],
+          "properties": {
+           "phase": {
+            "type": "string",
+            "enum": [
+             "election",
+             "discovery",
+             "synchronization",
+             "broadcast"
+            ]
+           },
+           "receivedBytes": {
+            "description": "How much of a leader's whole state has come; null while none is on its way.",
+            "type": [
+             "integer",
+             "null"
+            ]
+           }
+          }
+         }
+        ]
        },
        "thresholds": {
         "type": "object",

@@ -187,7 +187,7 @@ final class NodeLoop {
                 heardAt: heardAt(now, replica),
                 strangers: peer.state.strangers.keys.sorted(),
                 leaderlessFor: leaderlessSince.map { .milliseconds(now - $0) },
-                standing: peer.state.standing,
+                receivedBytes: replica.receivedBytes, standing: peer.state.standing,
                 pendingWrites: replica.pendingCount, parkedWrites: replica.parkedCount,
                 sessions: replica.served.read { $0.sessionCount }, counters: replica.counters,
                 gatewaySession: replica.gatewaySession))

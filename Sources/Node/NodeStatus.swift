@@ -31,6 +31,8 @@ package struct NodeStatus: Sendable {
     package var strangers: [PeerID]
     /// How long it has had no leader with a quorum; nil while it has one.
     package var leaderlessFor: Duration?
+    /// How much of a leader's whole state has come so far; nil while none is on its way.
+    package var receivedBytes: Int?
     /// Whether this node's history can be relied on.
     package var standing: Standing
     package var pendingWrites: Int

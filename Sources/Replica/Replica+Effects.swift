@@ -32,6 +32,7 @@ extension Replica {
         case .beginSnapshot(let zxid):
             loader = SnapshotLoader(options: served.read { $0.options })
             stagedZxid = zxid
+            receivedBytes = 0
         case .installSnapshot:
             if let staged {
                 environment.install(
@@ -41,6 +42,7 @@ extension Replica {
             discardSnapshot(now)
         case .inspected:
             loader = nil
+            receivedBytes = nil
             environment.inspected(staged.take())
         case .revalidated(let session, let valid):
             revalidated(session, valid: valid, now)
@@ -252,6 +254,7 @@ extension Replica {
     package func receiveSnapshot(_ chunk: [UInt8], now: Milliseconds) {
         guard loader != nil else { return }
         do {
+            receivedBytes = (receivedBytes ?? 0) + chunk.count
             _ = try loader?.consume(chunk)
             peer.snapshotProgressed(now: now)
         } catch {
@@ -287,6 +290,7 @@ extension Replica {
 
     private func serveStaged() {
         guard var state = staged.take() else { return }
+        receivedBytes = nil
         // The configuration is each server's own; the leader's text came with its state.
         state.setConfig(
             text: peer.state.ensemble.configText, version: peer.state.ensemble.configVersion,
@@ -303,6 +307,7 @@ extension Replica {
 
     private func discardSnapshot(_ now: Milliseconds) {
         loader = nil
+        receivedBytes = nil
         if environment.cancelInstallation(), let staged {
             peer.snapshotWasInstalled(at: staged.lastApplied)
             serveStaged()

@@ -62,6 +62,8 @@ package final class Replica {
     var loader: SnapshotLoader?
     var staged: DataTree?
     var stagedZxid = Zxid.zero
+    /// Of the leader's state, until it is served or thrown away.
+    package internal(set) var receivedBytes: Int?
 
     // Requests of this node.
     var pending: [RequestKey: PendingWrite] = [:]

@@ -333,6 +333,9 @@ package final class NodeSimulation {
                     break
                 }
             }
+            if replica.receivedBytes != nil {
+                throw BrokenPromise(description: "node \(id) still waits for a state")
+            }
             if replica.counters.digestMismatches > 0 {
                 throw BrokenPromise(description: "a predicted digest was wrong on \(id)")
             }
@@ -517,6 +520,10 @@ package final class NodeSimulation {
         node.alive(connection.lives.learner) { replica in
             replica.receiveFromLeader(header, now: now)
             for chunk in chunks { replica.receiveSnapshot(chunk, now: now) }
+            let sent = chunks.reduce(0) { $0 + $1.count }
+            if let received = replica.receivedBytes, received != sent {
+                fail("\(replica.peer.state.id) counts \(received) bytes of \(sent)")
+            }
             replica.finishSnapshot(now: now)
         }
     }

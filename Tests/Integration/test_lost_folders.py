@@ -20,7 +20,8 @@ def check(ensemble, *paths):
     for member in ensemble:
         for path in paths:
             assert member.http.get(znode(path)).expect(200).json["text"] == path
-        assert member.http.get("/v1/recovery").expect(200).json["state"] == "healthy"
+        state = member.http.get("/v1/recovery").expect(200).json
+        assert state["state"] == "healthy" and state["progress"] is None
 
 
 def nobody_leads(ensemble, *numbers, seconds=4):
@@ -110,6 +111,8 @@ def test_epochs_that_are_gone(make_ensemble, lost):
             30,
         )
         nobody_leads(ensemble, victim.id, other.id)
+        progress = other.http.get("/v1/recovery").expect(200).json["progress"]
+        assert progress in (None, {"phase": "election", "receivedBytes": None})
         ensemble.start(next(m.id for m in ensemble if m not in (victim, other)))
     else:
         victim.start()

@@ -31,7 +31,7 @@ extension Gateway {
             json.key("cause")
             json.optional(view.cause)
             json.key("progress")
-            json.null()
+            if view.state == .repairing { json.progress(node.status) } else { json.null() }
             json.key("thresholds")
             json.thresholds(node.recovery.thresholds)
             json.key("report")
@@ -213,6 +213,15 @@ extension Gateway {
 }
 
 extension JSONWriter {
+    fileprivate mutating func progress(_ status: NodeStatus) {
+        object { json in
+            json.key("phase")
+            json.string(status.protocolStatus.phase.rawValue)
+            json.key("receivedBytes")
+            json.optional(status.receivedBytes)
+        }
+    }
+
     fileprivate mutating func thresholds(_ thresholds: RecoveryThresholds) {
         object { json in
             json.key("maxDifferingRatio")
