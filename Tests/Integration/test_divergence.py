@@ -3,7 +3,8 @@
 import base64
 import json
 
-from harness.client import znode
+import pytest
+from harness.client import acl, znode
 from harness.disk import falsify
 from harness.load import Load
 from harness.memory import rot
@@ -175,6 +176,27 @@ def test_a_digest_that_rots_is_mended_in_place(make_ensemble):
     assert victim.synchronizations() == before
     victim.http.put(znode("/x"), "later").expect(200)
     ensemble.wait_equal()
+    expect_scrubs(victim)
+    assert victim.metric("aviary_repairs_total") == 1
+
+
+@pytest.mark.parametrize("leads", [False, True], ids=["of-a-follower", "of-the-leader"])
+def test_an_acl_that_rots_is_mended_though_no_digest_covers_it(make_ensemble, leads):
+    ensemble = scrubbed_ensemble(make_ensemble)
+    victim = ensemble.leader() if leads else ensemble.followers()[0]
+    right = b"somebody:" + base64.b64encode(b"a hash of twenty by.")
+    wrong = right.replace(b"bod", b"boo")
+    entry = {"scheme": "digest", "id": right.decode(), "perms": ["read"]}
+    world = {"scheme": "world", "id": "anyone", "perms": ["read", "admin"]}
+    victim.http.put(acl("/x"), [entry, world]).expect(200)
+    ensemble.wait_equal()
+    rot(victim.process, right, wrong)
+    eventually(lambda: victim.metric("aviary_repairs_total") == 1, "it has been noticed", 60)
+    victim.wait_ready()
+    for member in ensemble:
+        entries = member.http.get(acl("/x")).expect(200).json
+        assert right.decode() in [one["id"] for one in entries]
+    assert (victim.synchronizations()[-1] == "SNAP") == leads
     expect_scrubs(victim)
     assert victim.metric("aviary_repairs_total") == 1
 

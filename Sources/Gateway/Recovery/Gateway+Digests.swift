@@ -39,17 +39,24 @@ extension Gateway {
     /// Reads the whole state again and compares it with the digest that is kept beside it: memory
     /// that rots where nobody writes shows nowhere else.
     ///
-    /// Either of the two may be what rots. A quorum of others tells.
+    /// Either of the two may be what rots. A quorum of others tells, also of ACLs, which no digest
+    /// covers.
     func scrub() async {
         let view = node.served.view()
         let isIntact = await Task.detached(priority: .utility) {
             view.recomputedDigest() == view.digest
         }.value
+        let others = Set(peers.reports.filter(\.value.isReachable).keys)
+        let isWrong =
+            if isIntact, node.status.isSynchronized {
+                await agrees(with: others) == false
+            } else {
+                !isIntact
+            }
         digestWatch.scrubbed()
-        guard !isIntact, digestWatch.mayRepair() else { return }
+        guard isWrong, digestWatch.mayRepair() else { return }
         let found = "the state at \(view.lastApplied) is not what was written"
         node.recovery.warn(found)
-        let others = Set(peers.reports.filter(\.value.isReachable).keys)
         if await mend(from: others) { return }
         node.distrust("\(found): getting the leader's")
     }

@@ -45,14 +45,43 @@ extension Gateway {
         return Zxid(rawValue: now.rawValue + pace * Int64(3 + attempt))
     }
 
+    /// Whether a quorum of other members has the same content as this one, ACLs and all.
+    ///
+    /// - Parameter peers: Whom to ask.
+    /// - Returns: nil if there is no such quorum, or none at a zxid that this member was at as well.
+    func agrees(with peers: Set<PeerID>) async -> Bool? {
+        let addresses = memberAddresses().filter { peers.contains($0.key) }
+        guard options.quorum.isQuorum(Set(addresses.keys)),
+            let found = await compare(at: await meetingPoint(0), with: addresses)
+        else { return nil }
+        return found.wrong.isEmpty && found.mine.digest == found.theirs.digest
+    }
+
+    /// This member's state and a quorum's, at one zxid.
+    private struct Comparison {
+        var mine: DataTree
+        var theirs: StateSums
+        /// Where a member is reached that has what the quorum has.
+        var source: String
+        /// The buckets in which the two differ.
+        var wrong: [Int]
+    }
+
+    private func compare(at zxid: Zxid, with addresses: [PeerID: String]) async -> Comparison? {
+        let pinned = Mutex<DataTree?>(nil)
+        node.pin(at: zxid) { view in pinned.withLock { $0 = view } }
+        guard let (theirs, holder) = await quorumSums(at: zxid, of: addresses),
+            let source = addresses[holder], let mine = pinned.withLock({ $0 })
+        else { return nil }
+        let own = await Task.detached(priority: .utility) { mine.bucketSums() }.value
+        return Comparison(
+            mine: mine, theirs: theirs, source: source,
+            wrong: own.indices.filter { own[$0] != theirs.sums[$0] })
+    }
+
     private func mend(at zxid: Zxid, from addresses: [PeerID: String]) async -> Bool {
-        let mine = Mutex<DataTree?>(nil)
-        node.pin(at: zxid) { view in mine.withLock { $0 = view } }
-        guard let (sums, holder) = await quorumSums(at: zxid, of: addresses),
-            let source = addresses[holder], let view = mine.withLock({ $0 })
-        else { return false }
-        let own = view.bucketSums()
-        let wrong = own.indices.filter { own[$0] != sums.sums[$0] }
+        guard let found = await compare(at: zxid, with: addresses) else { return false }
+        let (view, sums, source, wrong) = (found.mine, found.theirs, found.source, found.wrong)
         guard wrong.count <= StateRequest.mostBuckets,
             let right = await ask(source, StateRequest(zxid, .entries(wrong)))
                 .flatMap({ StateRequest.entries(in: $0) })
