@@ -283,6 +283,17 @@ def test_an_order_that_not_every_survivor_took_is_completed_by_giving_it_again(m
     one.http.get(znode("/kept"), Aviary_Min_Zxid=written).expect(200)
     two.http.get(znode("/kept"), Aviary_Min_Zxid=zxid).expect(200)
 
+    # Who cannot read it any more asks nobody: it is the same everywhere.
+    rotten, whole = (member.data / "version-2/aviary.adoption" for member in (two, one))
+    two.stop()
+    rotten.write_bytes(rotten.read_bytes()[:-4])
+    two.start()
+    eventually(lambda: not two.process.alive, "it refuses to start", 30)
+    assert "aviary.adoption: it is damaged" in two.process.output()
+    shutil.copyfile(whole, rotten)
+    two.start()
+    wait_ready(two)
+
     # It was one order that all obey in the end: whoever leads, nothing more is given up.
     lineage = one.http.get(znode("/aviary/lineage")).expect(200).json["text"]
     for member in survivors:
