@@ -355,6 +355,8 @@ class TestWhenNodesDie:
         holder = ensemble.followers()[0]
         killed = holder if victim == "holder" else ensemble.leader()
         restore(holder, file)
+        under_way = holder.http.get("/v1/restore").expect(200).json
+        assert under_way["state"] == "restoring", "the middle is over"
         killed.kill()
         others = [member for member in ensemble if member is not killed]
         if victim == "holder":

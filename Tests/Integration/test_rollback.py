@@ -318,6 +318,54 @@ def test_a_member_that_dies_leaves_all_of_it_or_nothing(make_ensemble, round, wh
         member = next(each for each in ensemble if each.id != leader.id)
 
 
+def test_a_member_that_dies_among_the_acls_leaves_a_state_that_can_be_rolled_back(make_ensemble):
+    ensemble = make_ensemble()
+    other, member = ensemble.leader(), ensemble.followers()[0]
+    paths = ["/app", *(f"/app/n{number}" for number in range(600))]
+    for path in paths:
+        other.http.put(znode(path), b"then").expect(201)
+    then = other.http.get(acl("/app")).expect(200).json
+    now = [{"scheme": "world", "id": "anyone", "perms": ["read", "admin"]}]
+    moment = settle(ensemble)
+    other.http.put(znode("/app/n7"), b"now").expect(200)
+    for path in paths:
+        other.http.put(acl(path), now).expect(200)
+    settle(ensemble)
+
+    def approved():
+        return dry_run(other.http, moment, restoreAcl=True).etag
+
+    def go(etag):
+        with member.client(timeout=60) as client:
+            try:
+                rollback(client, moment, etag=etag, restoreAcl=True)
+            except (OSError, http.client.HTTPException):
+                return
+
+    def restored():
+        lists = [other.http.get(acl(path)).expect(200).json for path in paths]
+        assert all(one in (now, then) for one in lists)
+        return lists.count(then)
+
+    asking = threading.Thread(target=go, args=[approved()])
+    asking.start()
+    eventually(lambda: other.http.get(acl("/app")).json == then, "the first one is set", 60)
+    member.kill()
+    asking.join(90)
+    assert 0 < restored() < len(paths)
+    # The znodes themselves come last, all at once: nothing of them has changed.
+    assert other.http.get(znode("/app/n7", raw=True)).expect(200).body == b"now"
+    member.start()
+    ensemble.wait_ready()
+    settle(ensemble)
+    done = rollback(other.http, moment, etag=approved(), restoreAcl=True).expect(200).json
+    assert done["changed"] == 1 and done["acl"] > 0
+    settle(ensemble)
+    assert restored() == len(paths)
+    for each in ensemble:
+        assert each.http.get(znode("/app/n7", raw=True)).expect(200).body == b"then"
+
+
 def test_bad_requests_and_strangers(make_ensemble):
     ensemble = make_ensemble(settings={"http.token": "open-sesame"})
     with ensemble[1].client(headers={"Authorization": "Bearer open-sesame"}) as client:
