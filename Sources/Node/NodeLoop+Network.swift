@@ -159,6 +159,10 @@ extension NodeLoop: ReplicaEnvironment {
     func saveLoss(through zxid: Zxid) {
         if hasLeft { return }
         storage.noteLoss(through: zxid) { storageFailed($0, $1) }
+        // At once, not with the state that comes: a start in between would not know any more.
+        if let replica {
+            storage.history.jumped(to: replica.served.read { $0.lastApplied }, wasWrong: true)
+        }
     }
 
     func trustHistory() {

@@ -214,7 +214,6 @@ extension Replica {
     /// The served state is not the one that a quorum has at the same zxid.
     package func distrust(_ reason: String, now: Milliseconds) {
         counters.repairs += 1
-        isInDoubt = true
         peer.distrust(reason, now: now)
         settle(now)
     }
@@ -300,8 +299,7 @@ extension Replica {
         hidePendingWrites()
         counters.unrepairedMismatches = 0
         learnLineage()
-        environment.replacedState(through: zxid, wasWrong: isInDoubt)
-        isInDoubt = false
+        environment.replacedState(through: zxid, wasWrong: false)
         sinceSnapshot = 0
     }
 

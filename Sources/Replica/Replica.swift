@@ -55,9 +55,6 @@ package final class Replica {
     /// be told from it.
     var isReigning = false
 
-    /// The served state was found to be wrong, and is still served.
-    var isInDoubt = false
-
     // A state on its way from the leader.
     var loader: SnapshotLoader?
     var staged: DataTree?

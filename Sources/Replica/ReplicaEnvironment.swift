@@ -59,7 +59,8 @@ package protocol ReplicaEnvironment: AnyObject {
     /// Writes a snapshot in the background, for the next start.
     func saveSnapshot(of view: DataTree)
 
-    /// Durable on return: what this server has up to `zxid` does not count until `trustHistory`.
+    /// Durable on return: what this server has up to `zxid` does not count until `trustHistory`, and
+    /// what its state made of the transactions never will.
     func saveLoss(through zxid: Zxid)
     /// Durable on return: a start finds this server's history reliable from now on.
     func trustHistory()
