@@ -35,7 +35,7 @@ let package = Package(
         // Wire primitives and records of ZooKeeper's protocols and files.
         .target(name: "Jute", swiftSettings: strict),
         // Adler-32, CRC-32 and CRC-32C.
-        .target(name: "Checksum", swiftSettings: strict),
+        .target(name: "Checksum", dependencies: ["CDeflate"], swiftSettings: strict),
         // Consensus: elections, synchronization, broadcast.
         .target(name: "Zab", dependencies: ["Jute", deque], swiftSettings: strict),
         // The state machine: znodes, sessions, digests; validation of requests.
@@ -69,6 +69,9 @@ let package = Package(
         .target(
             name: "Backup", dependencies: ["Jute", "Storage", crypto, logging],
             swiftSettings: strict),
+        // Checksums, from Debian's libdeflate-dev.
+        .systemLibrary(
+            name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         // The allocator, from Debian's libjemalloc-dev.
         .systemLibrary(
             name: "CJemalloc", pkgConfig: "jemalloc", providers: [.apt(["libjemalloc-dev"])]),
@@ -120,7 +123,8 @@ let package = Package(
             name: "aviary",
             dependencies: [
                 "Jute", "Zab", "Replica", "Storage", "PeerTransport", "Node", "HTTPServer",
-                "Gateway", "Configuration", "LocalEnsemble", "DataTools", "Backup", "CJemalloc",
+                "Gateway", "Configuration", "LocalEnsemble", "DataTools", "Backup", "CDeflate",
+                "CJemalloc",
                 arguments, logging,
             ],
             swiftSettings: strict),

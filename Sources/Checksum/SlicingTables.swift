@@ -2,10 +2,9 @@
 ///
 /// Table k holds, for every byte, what it becomes after k more bytes of zero.
 struct SlicingTables: Sendable {
-    static let zlib = SlicingTables(reflectedPolynomial: 0xEDB8_8320)
     static let castagnoli = SlicingTables(reflectedPolynomial: 0x82F6_3B78)
 
-    /// 16 times 256 entries, one table after the other. Never freed, as the two instances live
+    /// 16 times 256 entries, one table after the other. Never freed, as the one instance lives
     /// as long as the process; never written after `init`, so it may be shared.
     private nonisolated(unsafe) let entries: UnsafePointer<UInt32>
 

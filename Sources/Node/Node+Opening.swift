@@ -104,7 +104,10 @@ extension OpenedNode {
         var proposals: [Proposal] = []
         let state = try directory.recover(
             beginSnapshot: { name in
-                loader = name.map { _ in SnapshotLoader(options: options) }
+                loader = name.map { name in
+                    SnapshotLoader(
+                        options: options, sizeBytes: directory.snapshots.sizeBytes(of: name))
+                }
                 snapshotZxid = name?.zxid ?? .zero
             },
             body: { bytes in

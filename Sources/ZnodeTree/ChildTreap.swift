@@ -64,6 +64,19 @@ extension ZnodeStore {
         self[parent].childCount += 1
     }
 
+    /// The same for a child whose name comes behind those of all its siblings: nobody's name has to
+    /// be looked at.
+    mutating func linkLast(_ child: UInt32, under parent: UInt32) {
+        var slot = Slot.children(of: parent)
+        while self[slot] != ZnodeRecord.none, isAbove(self[slot], child) {
+            slot = .right(of: self[slot])
+        }
+        self[child].left = self[slot]
+        self[child].right = ZnodeRecord.none
+        self[slot] = child
+        self[parent].childCount += 1
+    }
+
     mutating func unlink(_ child: UInt32) {
         let parent = self[child].parent
         var slot = Slot.children(of: parent)

@@ -107,12 +107,12 @@ package struct DataTree: Sendable {
     @discardableResult
     mutating func insert(
         _ path: UnsafeRawBufferPointer, slash: Int, parent: UInt32, data: UnsafeRawBufferPointer?,
-        acl: UInt32, stat: StoredStat
+        acl: UInt32, stat: StoredStat, isLast: Bool = false
     ) -> UInt32 {
         let isEphemeral = Self.isEphemeral(owner: stat.ephemeralOwner)
         let number = store.insert(
             path: path, nameStart: slash + 1, parent: parent, data: data, stat: stat,
-            isEphemeral: isEphemeral)
+            isEphemeral: isEphemeral, isLast: isLast)
         store[number].acl = acl
         digest &+= store[number].digest
         if isEphemeral {

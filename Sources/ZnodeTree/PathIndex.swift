@@ -4,14 +4,37 @@
 /// two, so growing never moves more than one bucket's entries. Buckets are copied when they are
 /// written while shared.
 struct PathIndex: Sendable {
-    private var buckets = [HashBucket(capacity: 512, depth: 0)]
+    private var buckets = [HashBucket(capacity: PathIndex.bucketCapacity, depth: 0)]
     /// For each value of the first `depth` bits, where its bucket is in `buckets`.
     private var directory: [UInt32] = [0]
     private var depth = 0
 
+    private static let bucketCapacity = 512
+
     /// Below this a bucket is not split any more but made wider. Only many paths of one and the
     /// same hash lead there.
     private static let deepest = 22
+
+    /// Splits the buckets as far as so many records will need, which costs less before they come.
+    mutating func reserve(_ count: Int, in records: PagedArray<ZnodeRecord>) {
+        let wanted = count / (PathIndex.bucketCapacity * 5 / 8)
+        let bits = min(Self.deepest, Int.bitWidth - wanted.leadingZeroBitCount)
+        guard bits > depth, buckets.allSatisfy({ $0.capacity == Self.bucketCapacity }) else {
+            return
+        }
+        let fine = (0..<1 << bits).map { _ in
+            HashBucket(capacity: Self.bucketCapacity, depth: bits)
+        }
+        for bucket in buckets {
+            bucket.forEach { number in
+                let hash = records[Int(number)].hash
+                fine[Int(hash >> UInt32(32 - bits))].insert(number, hash: hash)
+            }
+        }
+        buckets = fine
+        directory = Array(0..<UInt32(1 << bits))
+        depth = bits
+    }
 
     /// The record with this hash for which `isMatch` says so.
     func find(_ hash: UInt32, isMatch: (UInt32) -> Bool) -> UInt32? {

@@ -1,3 +1,4 @@
+import Glibc
 package import Jute
 
 /// Why the bytes of a snapshot are not those of a tree.
@@ -61,9 +62,46 @@ package struct SnapshotLoader: Sendable {
     private var rest: [UInt8] = []
     /// From the numbers in the file to those in the tree.
     private var aclNumbers: [Int64: UInt32] = [:]
+    private var siblings: Siblings?
+    private var extent: Extent?
 
-    package init(options: DataTree.Options = DataTree.Options()) {
+    /// The znode whose children came last.
+    private struct Siblings: Sendable {
+        var parent: UInt32
+        /// Its path, up to the slash before its children's names.
+        var path: [UInt8]
+        /// Of its children that have come the one that is behind all others; empty if that is not
+        /// known.
+        var lastName: [UInt8]
+
+        func owns(_ child: UnsafeRawBufferPointer) -> Bool {
+            guard path.count < child.count, let start = child.baseAddress else { return false }
+            return path.withUnsafeBytes { path in
+                guard let own = path.baseAddress else { return false }
+                return memcmp(own, start, path.count) == 0
+                    && memchr(
+                        start + path.count, Int32(ZnodeStore.slash), child.count - path.count)
+                        == nil
+            }
+        }
+    }
+
+    /// How much there is, and how much has come.
+    private struct Extent: Sendable {
+        let bytes: Int
+        var read = 0
+        var znodes = 0
+
+        /// After so many it is known how large they are.
+        static let sample = 4_096
+    }
+
+    /// - Parameters:
+    ///   - options: Of the tree.
+    ///   - sizeBytes: How much will come, if that is known: room for all of it is made at once.
+    package init(options: DataTree.Options = DataTree.Options(), sizeBytes: Int? = nil) {
         tree = DataTree(bareRootWith: options)
+        extent = sizeBytes.map { Extent(bytes: $0) }
     }
 
     package mutating func consume(_ bytes: [UInt8]) throws(SnapshotError) -> Progress {
@@ -174,6 +212,7 @@ package struct SnapshotLoader: Sendable {
     private mutating func readZnode(
         _ reader: inout RawReader, rootSeen: Bool
     ) throws(SnapshotError) {
+        let start = reader.offset
         guard let path = try reader.buffer() else { throw .malformed(.unexpectedNull) }
         if path.count == 1, path[0] == ZnodeStore.slash {
             guard rootSeen else { throw .noRoot }
@@ -200,22 +239,63 @@ package struct SnapshotLoader: Sendable {
             phase = .znodes(rootSeen: true)
         }
         tree.acls.retain(number: acl)
+        measure(reader.offset - start)
+    }
+
+    private mutating func measure(_ bytes: Int) {
+        guard extent != nil else { return }
+        extent?.read += bytes
+        extent?.znodes += 1
+        guard let known = extent, known.znodes == Extent.sample else { return }
+        tree.store.reserve(known.bytes / (known.read / known.znodes))
+        extent = nil
+    }
+
+    /// The parent of a path, and where its name begins. Children come one after the other, so it is
+    /// mostly the one of the last path.
+    private func parent(of path: UnsafeRawBufferPointer) -> (slash: Int, parent: UInt32)? {
+        if let siblings, siblings.owns(path) {
+            return (siblings.path.count - 1, siblings.parent)
+        }
+        return tree.parent(ofPath: path)
+    }
+
+    /// - Returns: Whether the name is behind those of all the parent's children.
+    private mutating func note(
+        _ name: UnsafeRawBufferPointer, of path: UnsafeRawBufferPointer, _ slash: Int,
+        under parent: UInt32
+    ) -> Bool {
+        if siblings?.parent != parent {
+            let isFirst = tree.store[parent].childCount == 0
+            siblings = Siblings(
+                parent: parent, path: Array(path[...slash]), lastName: isFirst ? Array(name) : [])
+            return isFirst
+        }
+        guard let last = siblings?.lastName, !last.isEmpty,
+            last.withUnsafeBytes({ NameOrder.isLess($0, name) })
+        else { return false }
+        siblings?.lastName.removeAll(keepingCapacity: true)
+        siblings?.lastName.append(contentsOf: name)
+        return true
     }
 
     private mutating func insert(
         _ path: UnsafeRawBufferPointer, data: UnsafeRawBufferPointer?, acl: UInt32,
         stat: StoredStat
     ) throws(SnapshotError) {
-        guard let (slash, parent) = tree.parent(ofPath: path), slash + 1 < path.count else {
+        guard let (slash, parent) = parent(of: path), slash + 1 < path.count else {
             throw .badPath(ZnodePath(bytes: Array(path)))
         }
-        guard tree.store.find(path) == nil else {
+        let name = UnsafeRawBufferPointer(rebasing: path[(slash + 1)...])
+        let isLast = note(name, of: path, slash, under: parent)
+        guard isLast || tree.store.find(path) == nil else {
             throw .repeatedPath(ZnodePath(bytes: Array(path)))
         }
         guard !tree.store[parent].flags.contains(.ephemeral) else {
             throw .ephemeralParent(ZnodePath(bytes: Array(path)))
         }
-        tree.insert(path, slash: slash, parent: parent, data: data, acl: acl, stat: stat)
+        tree.insert(
+            path, slash: slash, parent: parent, data: data, acl: acl, stat: stat, isLast: isLast)
     }
 }
 

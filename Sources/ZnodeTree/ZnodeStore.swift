@@ -32,6 +32,9 @@ struct ZnodeStore: Sendable {
         _modify { yield &records[Int(number)] }
     }
 
+    /// Makes room for so many znodes at once, rather than little by little.
+    mutating func reserve(_ count: Int) { index.reserve(count, in: records) }
+
     // MARK: Reading
 
     /// The record of a path; the empty path and `/` are the root, others are taken literally.
@@ -117,10 +120,11 @@ struct ZnodeStore: Sendable {
     ///   - data: Nil for null.
     ///   - stat: As it is stored.
     ///   - isEphemeral: Whether the caller will link it to a session.
+    ///   - isLast: Whether its name is known to come behind those of all its siblings.
     /// - Returns: The number of the record.
     mutating func insert(
         path: UnsafeRawBufferPointer, nameStart: Int, parent: UInt32,
-        data: UnsafeRawBufferPointer?, stat: StoredStat, isEphemeral: Bool
+        data: UnsafeRawBufferPointer?, stat: StoredStat, isEphemeral: Bool, isLast: Bool = false
     ) -> UInt32 {
         let number = freshRecord()
         let name = UnsafeRawBufferPointer(rebasing: path[nameStart...])
@@ -141,7 +145,7 @@ struct ZnodeStore: Sendable {
         self[number] = record
 
         index.insert(number, hash: record.hash, in: records)
-        link(number, under: parent)
+        if isLast { linkLast(number, under: parent) } else { link(number, under: parent) }
         nodeCount += 1
         dataBytes += data?.count ?? 0
         compactSome()

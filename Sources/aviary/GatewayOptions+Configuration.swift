@@ -1,3 +1,4 @@
+private import CDeflate
 private import CJemalloc
 import Configuration
 import Gateway
@@ -28,6 +29,7 @@ extension GatewayOptions {
         version = Build.version
         libraryVersions = [
             ("libmicrohttpd", HTTPServer.libraryVersion),
+            ("libdeflate", String(cString: CDeflateVersion())),
             ("jemalloc", CJemallocVersion().map { String(cString: $0) } ?? "none"),
         ]
         members = configuration.ensemble.members.map { member in

@@ -125,6 +125,43 @@ import ZnodeTree
         #expect(throws: error) { try loader.consume(hex("00000000 00000000") + znodes) }
     }
 
+    /// Ours come in the order of a walk, the original's in that of a hash table.
+    @Test(arguments: 0..<6 as Range<UInt64>)
+    func `znodes come in any order, parents first`(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let parents = (0..<7).map { "/parent\($0)" }
+        var paths = parents.flatMap { parent in (0..<1_500).map { "\(parent)/n\($0)" } }
+        switch seed {
+        case 0: paths.sort()
+        case 1: paths.sort(by: >)
+        case 2: paths.sort { $0.suffix(3) < $1.suffix(3) }
+        default: paths.shuffle(using: &random)
+        }
+        let znodes = ([""] + parents + paths).map { Self.znode($0) }
+        let end = hex("00000001 2F")
+        let size = znodes.reduce(end.count) { $0 + $1.count }
+        // What is known of the size does not have to be right.
+        for told in [nil, size, 1, size / 5, size * 3] {
+            var loader = SnapshotLoader(sizeBytes: told)
+            let bytes = hex("00000000 00000000") + znodes.joined() + end
+            #expect(try loader.consume(bytes) == .complete(unused: 0))
+            let tree = try loader.finish(lastApplied: .zero)
+            #expect(tree.digest == tree.recomputedDigest())
+            #expect(paths.allSatisfy { tree.find(ZnodePath($0)) != nil })
+            for parent in parents {
+                let names = try #require(tree.children(of: ZnodePath(parent))?.names)
+                let expected = (0..<1_500).map { Array("n\($0)".utf8) }
+                #expect(names == expected.sorted { $0.lexicographicallyPrecedes($1) })
+            }
+        }
+        let twice = try #require(paths.randomElement(using: &random))
+        var loader = SnapshotLoader(sizeBytes: size)
+        #expect(throws: SnapshotError.repeatedPath(ZnodePath(twice))) {
+            try loader.consume(
+                hex("00000000 00000000") + znodes.joined() + Self.znode(twice) + end)
+        }
+    }
+
     @Test func `only ACLs in use are written`() throws {
         var leader = Leader()
         for number in 0..<50 {

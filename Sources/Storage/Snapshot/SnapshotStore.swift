@@ -34,6 +34,16 @@ package struct SnapshotStore: Sendable {
             .sorted { ($0.zxid, $0.fileName) > ($1.zxid, $1.fileName) }
     }
 
+    /// How large a snapshot is, as far as anybody has to know in advance: nil if it cannot be told.
+    package func sizeBytes(of name: SnapshotName) -> Int? {
+        do throws(StorageError) {
+            return try disk.open(directory + "/" + name.fileName, .read).size()
+        } catch {
+            // Whoever reads it will say what is wrong.
+            return nil
+        }
+    }
+
     /// Begins a new snapshot.
     ///
     /// - Parameter zxid: The last transaction whose effects are all in it.
