@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .PHONY: run build release test bench bench-quick lint format clean help
 
 RELEASE := .build/release/aviary
-SOURCES := Sources Tests Package.swift
+SOURCES := Sources Tests Benchmarks Package.swift
 
 run: ## Start three nodes on loopback and show their log; Ctrl-C stops them.
 	@scripts/install-dependencies run
@@ -36,6 +36,11 @@ bench: bench-build ## Measure Aviary beside ZooKeeper and etcd, into docs/perfor
 
 bench-quick: bench-build ## The most important rows of that, printed; 3 minutes.
 	"$$(scripts/python bench)" bench/run.py --quick
+
+.PHONY: bench-micro
+bench-micro: ## The hot paths, each alone; 6 minutes for the first build.
+	@scripts/install-dependencies run
+	AVIARY_MICROBENCHMARKS=1 swift package --scratch-path .build/micro benchmark
 
 .PHONY: bench-build
 bench-build: release

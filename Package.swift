@@ -213,3 +213,18 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// Microbenchmarks, which nobody needs who only builds: `make bench-micro`.
+if Context.environment["AVIARY_MICROBENCHMARKS"] != nil {
+    package.dependencies.append(
+        .package(url: "https://github.com/ordo-one/benchmark", exact: "1.38.1", traits: []))
+    package.targets.append(
+        .executableTarget(
+            name: "HotPaths",
+            dependencies: [
+                "Checksum", "Gateway", "Jute", "ZnodeTree",
+                .product(name: "Benchmark", package: "benchmark"),
+            ],
+            path: "Benchmarks/HotPaths",
+            plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]))
+}
