@@ -248,7 +248,9 @@ extension NodeLoop: ReplicaEnvironment {
     func inspected(_ theirs: DataTree?) {
         guard let replica, let hold = replica.peer.status.hold else { return }
         if theirs == nil { logger.warning("no leader's state could be had for the report") }
-        desk.report(foreign: hold, replica.served.view(), theirs)
+        desk.report(
+            foreign: hold, replica.served.view(), theirs,
+            dropping: replica.peer.state.history.tail.map(\.zxid))
     }
 
     func departed(_ departure: Departure) {

@@ -96,16 +96,16 @@ package final class RecoveryDesk: Sendable {
         droppingAtMost tail: [Zxid], isUnnamed: Bool
     ) -> Hold? {
         let lineage = Lineage(in: theirs)
-        if let own = Lineage(in: mine), lineage?.ensemble != own.ensemble {
+        if let own = Lineage(in: mine), !own.fits(theirs) {
             let hold = Hold.otherEnsemble(lineage?.ensemble)
-            report(foreign: hold, mine, theirs)
+            report(foreign: hold, mine, theirs, dropping: tail)
             return hold
         }
         let end = tail.last ?? mine.lastApplied
         if isUnnamed, let lineage, let named = theirs.stat(of: Lineage.path)?.czxid, named <= end {
             // One history has its name from there on.
             let hold = Hold.otherEnsemble(lineage.ensemble)
-            report(foreign: hold, mine, theirs)
+            report(foreign: hold, mine, theirs, dropping: tail)
             return hold
         }
         let span = tail.first.flatMap { first in tail.last.map { first...$0 } }
@@ -151,11 +151,16 @@ package final class RecoveryDesk: Sendable {
     ///   - hold: Why it is not let in.
     ///   - mine: The state served here.
     ///   - theirs: A quorum's; nil if it could not be had.
-    func report(foreign hold: Hold, _ mine: DataTree, _ theirs: DataTree?) {
+    ///   - tail: Transactions logged here that are not in this member's state.
+    func report(
+        foreign hold: Hold, _ mine: DataTree, _ theirs: DataTree?, dropping tail: [Zxid]
+    ) {
         // The zxids of two ensembles say nothing of each other.
         let difference = TreeDifference(
             of: mine, against: theirs ?? DataTree(), isDiscarded: { _ in true })
-        var report = RecoveryReport(hold: hold, difference: difference, droppedTransactions: 0)
+        var report = RecoveryReport(
+            hold: hold, difference: difference, droppedTransactions: tail.count,
+            droppedThrough: tail.last)
         if let theirs { report.announcements = Announcements.all(in: theirs) }
         publish(report)
     }

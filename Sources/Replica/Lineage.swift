@@ -119,6 +119,14 @@ extension Lineage {
         self.init(data)
     }
 
+    /// Whether a state may be of this lineage's ensemble. One without a name is not: a name that
+    /// was committed once is in every later state.
+    package func fits(_ tree: borrowing DataTree) -> Bool {
+        guard tree.find(Lineage.path) != nil else { return false }
+        // What a later version may write cannot be read here, and says nothing.
+        return Lineage(in: tree).map { $0.ensemble == ensemble } ?? true
+    }
+
     /// As the znode holds it.
     package var data: [UInt8] {
         var text = "ensemble \(hexadecimal(ensemble))\nhistory \(hexadecimal(history))\n"

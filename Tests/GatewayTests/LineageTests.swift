@@ -1,6 +1,7 @@
 import Jute
 import Replica
 import Testing
+import ZnodeTree
 
 @Suite struct LineageTests {
     @Test func `a restore leaves behind what was seen before it, and discards nothing`() throws {
@@ -30,6 +31,35 @@ import Testing
             after: Zxid(epoch: 2, counter: 5), base: Zxid(epoch: 12, counter: 1), history: 8)
         lineage.restore(after: Zxid(epoch: 12, counter: 9), history: 9)
         #expect(lineage.hasForked(since: 11) && !lineage.hasForked(since: 13))
+    }
+
+    /// A tree with these znodes.
+    private static func tree(_ znodes: [(ZnodePath, [UInt8])]) -> DataTree {
+        var tree = DataTree()
+        for (index, (path, data)) in znodes.enumerated() {
+            let txn = Txn.create(
+                CreateTxn(
+                    path: path, data: data, acl: ACL.open,
+                    mode: .ordinary(ephemeral: false, create2: true), parentCVersion: -1))
+            _ = tree.apply(
+                TxnRecord(
+                    header: TxnHeader(
+                        session: .none, cxid: 0, zxid: Zxid(rawValue: Int64(index + 1)), time: 1,
+                        type: txn.type), txn: txn, digest: nil))
+        }
+        return tree
+    }
+
+    @Test func `a state is of another ensemble by its name, or for want of one`() {
+        let own = Lineage(ensemble: 7)
+        func named(_ data: [UInt8]) -> DataTree {
+            Self.tree([("/aviary", []), (Lineage.path, data)])
+        }
+        #expect(own.fits(named(own.data)))
+        #expect(!own.fits(named(Lineage(ensemble: 8).data)))
+        #expect(!own.fits(DataTree()))
+        // Of a later version.
+        #expect(own.fits(named(own.data + Array("pruned 00\n".utf8))))
     }
 
     @Test func `one from before there were restores is read as ever`() throws {
