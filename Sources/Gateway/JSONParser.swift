@@ -34,7 +34,9 @@ package struct JSONParser {
     private var next: UInt8? { index < bytes.count ? bytes[index] : nil }
 
     private mutating func skipBlanks() {
-        while let byte = next, [0x20, 0x09, 0x0A, 0x0D].contains(byte) { index += 1 }
+        while let byte = next, byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D {
+            index += 1
+        }
     }
 
     private mutating func value(level: Int) throws(Problem) -> JSONValue {
@@ -153,29 +155,43 @@ extension JSONParser {
     private mutating func string() throws(Problem) -> [UInt8] {
         index += 1
         var text: [UInt8] = []
-        var start = index
+        var isASCII = true
         while true {
+            let start = index
+            if !skipPlainText() { isASCII = false }
+            text.append(contentsOf: bytes[start..<index])
             switch next {
             case nil:
                 throw fault("a string has no end")
             case UInt8(ascii: "\""):
-                text.append(contentsOf: bytes[start..<index])
                 index += 1
-                guard String(validating: text, as: UTF8.self) != nil else {
+                guard isASCII || String(validating: text, as: UTF8.self) != nil else {
                     throw fault("a string is not valid UTF-8")
                 }
                 return text
             case UInt8(ascii: "\\"):
-                text.append(contentsOf: bytes[start..<index])
                 index += 1
                 text.append(contentsOf: String(try escape()).utf8)
-                start = index
-            case .some(0..<0x20):
-                throw fault("a string has a control character")
             default:
-                index += 1
+                throw fault("a string has a control character")
             }
         }
+    }
+
+    /// Skips what stands for itself in a string.
+    ///
+    /// - Returns: Whether all of it is ASCII, and so valid UTF-8.
+    private mutating func skipPlainText() -> Bool {
+        var seen: UInt8 = 0
+        var end = index
+        while end < bytes.count {
+            let byte = bytes[end]
+            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte < 0x20 { break }
+            seen |= byte
+            end += 1
+        }
+        index = end
+        return seen < 0x80
     }
 
     private mutating func escape() throws(Problem) -> Unicode.Scalar {
