@@ -156,6 +156,7 @@ let package = Package(
             name: "ZnodeTreeTests", dependencies: ["Checksum", "Jute", "ZnodeTree"],
             swiftSettings: strict),
         .testTarget(name: "ZabTests", dependencies: ["Jute", "Zab"], swiftSettings: strict),
+        .testTarget(name: "ReplicaTests", dependencies: ["Replica"], swiftSettings: strict),
         .testTarget(
             name: "StorageTests",
             dependencies: ["Checksum", "Jute", "Storage", "StorageTesting"],

@@ -136,8 +136,9 @@ extension Configuration {
 
     /// When snapshots are taken, and when old ones go.
     package struct Snapshots: Equatable, Sendable {
-        /// Transactions between two snapshots, at most (`snapCount`).
-        package var transactions = 100_000
+        /// Transactions between two snapshots, at most (`snapCount`); nil: as many as suit the
+        /// number of znodes.
+        package var transactions: Int?
         /// Bytes of log between two snapshots, at most (`snapSizeLimitInKb`); nil: no limit.
         package var logBytes: Int? = 4_194_304 * 1024
         /// Between two purges (`autopurge.purgeInterval`, hours); nil: never.

@@ -56,7 +56,8 @@ extension ConfigurationKey {
     private static let storage: [ConfigurationKey] = [
         .init(
             "snapCount", .number(2...Int(Int32.max)), \.configuration.snapshots.transactions,
-            default: "100000", "transactions between snapshots, at most"),
+            default: "100000, or half the znodes if that is more",
+            "transactions between snapshots, at most"),
         .init(
             "snapSizeLimitInKb", .kibibytesOrNone, \.configuration.snapshots.logBytes,
             default: "4194304", "KiB of log between snapshots, at most; 0: no limit"),

@@ -1,7 +1,7 @@
 package import History
 package import Jute
 package import Logging
-import Replica
+package import Replica
 package import Storage
 package import Zab
 package import ZnodeTree
@@ -16,6 +16,8 @@ package struct OpenedNode {
     /// Up to where the snapshot may hold parts of transactions: the original's are not of one
     /// moment.
     package var exactAfter: Zxid
+    /// What of the log the tree has beyond the snapshot.
+    package var sinceSnapshot: SnapshotSchedule.Amount
     /// Why it may not take part, if the data themselves say so.
     package var hold: Hold?
     /// What the transactions changed, where one is kept.
@@ -132,7 +134,9 @@ extension OpenedNode {
         let history = try keepHistory.map { keep throws(StorageError) in
             try keep(max(floor, exactAfter), identity)
         }
+        var sinceSnapshot = SnapshotSchedule.Amount()
         for proposal in proposals where proposal.zxid <= state.committed {
+            sinceSnapshot.add(proposal.payload)
             do throws(JuteError) {
                 let result = tree.apply(try TxnRecord(payload: proposal.payload))
                 history?.applied(result)
@@ -175,7 +179,7 @@ extension OpenedNode {
                 truncationLimit: settings.recovery.truncatedTransactions, now: now),
             tree: tree, directory: directory,
             log: TransactionLogBox(directory.openLog(after: state)), epochs: epochs,
-            exactAfter: exactAfter, hold: hold, history: history)
+            exactAfter: exactAfter, sinceSnapshot: sinceSnapshot, hold: hold, history: history)
     }
 
     /// Whose data it is, by the configuration: written down when first configured, and compared

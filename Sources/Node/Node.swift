@@ -148,7 +148,7 @@ package final class Node: Sendable {
         let replica = Replica(
             peer: opened.peer, tree: opened.tree, options: options, environment: loop,
             random: SystemRandomNumberGenerator(), clock: currentTimeMillis(),
-            exactAfter: opened.exactAfter)
+            exactAfter: opened.exactAfter, sinceSnapshot: opened.sinceSnapshot)
         loop.replica = replica
         replica.served.read { gate.look(at: $0) }
         loop.publishStatus(now)

@@ -111,7 +111,7 @@ extension Replica {
         sessionsApplied(record, now)
         answer(result, now)
         appliedReads()
-        sinceSnapshot += 1
+        snapshots.applied(proposal.payload)
         snapshotIfDue()
     }
 
@@ -141,18 +141,22 @@ extension Replica {
 
     /// Has a snapshot written as soon as this node's own disk holds all of the served state.
     package func requestSnapshot() {
-        sinceSnapshot = max(sinceSnapshot, snapshotDue)
+        snapshots.demand()
         snapshotIfDue()
     }
 
     /// Snapshots stay at or below what this node's own disk holds.
     private func snapshotIfDue() {
-        guard sinceSnapshot >= snapshotDue,
+        guard snapshots.isDue,
             peer.state.history.durable >= peer.state.history.lastCommitted
         else { return }
-        sinceSnapshot = 0
-        drawSnapshotDue()
+        restartSnapshots()
         environment.saveSnapshot(of: served.view())
+    }
+
+    /// All of the served state is, or will be, in a snapshot.
+    private func restartSnapshots() {
+        snapshots.restart(znodes: served.read { $0.nodeCount }, using: &random)
     }
 
     // MARK: Log and network, as the environment reports them
@@ -242,7 +246,7 @@ extension Replica {
         counters.unrepairedMismatches = 0
         environment.replacedState(through: state.lastApplied, wasWrong: true)
         // A start must not find the damage again.
-        sinceSnapshot = 0
+        restartSnapshots()
         environment.saveSnapshot(of: served.view())
         settle(now)
         return true
@@ -300,7 +304,7 @@ extension Replica {
         counters.unrepairedMismatches = 0
         learnLineage()
         environment.replacedState(through: zxid, wasWrong: false)
-        sinceSnapshot = 0
+        restartSnapshots()
     }
 
     private func discardSnapshot(_ now: Milliseconds) {

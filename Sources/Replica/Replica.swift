@@ -13,8 +13,7 @@ package final class Replica {
         package var maxSessionTimeoutMs: Int32 = 40_000
         package var minSessionTimeoutMs: Int32 = 4_000
         package var tickMs: Int32 = 2_000
-        /// A snapshot is due after this many transactions, give or take (`snapCount`).
-        package var snapCount = 100_000
+        package var snapshots = SnapshotSchedule.Limits()
         package var preparer = RequestPreparer.Options()
         package var extendedTypes = true
         /// The history that goes on after a recovery has given up another one; nil for the first.
@@ -74,8 +73,7 @@ package final class Replica {
     var keepalives: [SessionID: [@Sendable (Bool?) -> Void]] = [:]
 
     var touched: [SessionID: Int32] = [:]
-    var sinceSnapshot = 0
-    var snapshotDue: Int
+    var snapshots: SnapshotSchedule
     /// Data must not grow, for want of room: of a leader, whoever asks.
     package var refusesGrowth = false
     var isStopping = false
@@ -108,9 +106,11 @@ package final class Replica {
     ///   - clock: Milliseconds of a clock for session ids.
     ///   - exactAfter: The tree came from a snapshot that holds parts of the transactions up to
     ///     here: only later digests say anything (storage format reference, section 4.4).
+    ///   - sinceSnapshot: What of the log was applied to the snapshot to make the tree.
     package init(
         peer: Peer, tree: DataTree, options: Options, environment: any ReplicaEnvironment,
-        random: any RandomNumberGenerator & Sendable, clock: Int64, exactAfter: Zxid = .zero
+        random: any RandomNumberGenerator & Sendable, clock: Int64, exactAfter: Zxid = .zero,
+        sinceSnapshot: SnapshotSchedule.Amount = SnapshotSchedule.Amount()
     ) {
         self.exactAfter = exactAfter
         self.peer = peer
@@ -127,15 +127,10 @@ package final class Replica {
         tracker = SessionTracker(tickMs: Int64(options.tickMs))
         numbers = RequestNumbers(node: peer.state.id)
         sessionIDs = SessionIDGenerator(serverID: peer.state.id, clockMs: clock)
-        snapshotDue = options.snapCount
-        drawSnapshotDue()
+        snapshots = SnapshotSchedule(options.snapshots, since: sinceSnapshot)
+        snapshots.draw(znodes: tree.nodeCount, using: &self.random)
         learnLineage()
         learnLoggedLineage()
-    }
-
-    func drawSnapshotDue() {
-        let half = max(1, options.snapCount / 2)
-        snapshotDue = half + Int.random(in: 0..<half, using: &random)
     }
 
     // MARK: Time

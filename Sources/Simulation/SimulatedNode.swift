@@ -34,7 +34,7 @@ final class SimulatedNode {
 
     private var settings: NodeSettings {
         var options = Replica.Options()
-        options.snapCount = 40
+        options.snapshots.transactions = 40
         var directory = DataDirectory.Configuration(dataDirectory: "/data")
         // As in production, but what is read of it at each start is read often here.
         directory.preallocationBytes = 64 << 10
@@ -65,7 +65,7 @@ final class SimulatedNode {
             replica = Replica(
                 peer: opened.peer, tree: opened.tree, options: settings.replica,
                 environment: self, random: SeededGenerator(seed: world.random.next()),
-                clock: world.now)
+                clock: world.now, sinceSnapshot: opened.sinceSnapshot)
         } catch {
             return world.fail("\(id) cannot start: \(error)")
         }

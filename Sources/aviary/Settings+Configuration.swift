@@ -128,7 +128,9 @@ extension Replica.Options {
             clamping: configuration.sessions.minimumTimeout.milliseconds)
         maxSessionTimeoutMs = Int32(
             clamping: configuration.sessions.maximumTimeout.milliseconds)
-        snapCount = configuration.snapshots.transactions
+        snapshots = SnapshotSchedule.Limits(
+            transactions: configuration.snapshots.transactions,
+            bytes: configuration.snapshots.logBytes)
         extendedTypes = configuration.extendedTypesEnabled
     }
 }

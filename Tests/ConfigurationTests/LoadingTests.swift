@@ -22,7 +22,7 @@ import Testing
         #expect(configuration.timing.syncTimeout == .seconds(10))
         #expect(configuration.sessions.minimumTimeout == .seconds(4))
         #expect(configuration.sessions.maximumTimeout == .seconds(40))
-        #expect(configuration.snapshots.transactions == 100_000)
+        #expect(configuration.snapshots.transactions == nil)
         #expect(configuration.snapshots.logBytes == 4 << 30)
         #expect(configuration.log.preallocationBytes == 64 << 20)
         #expect(configuration.clientPort.address == nil)

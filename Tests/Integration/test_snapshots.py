@@ -83,3 +83,27 @@ def test_they_are_for_administrators(make_ensemble):
         )
     node.http.post("/v1/restore", b"x" * 100).problem(401, "unauthenticated")
     node.http.get("/v1/snapshots", Authorization="Bearer secret-token").expect(200)
+
+
+def snapshots(member):
+    return sorted(member.data.glob("version-2/snapshot.*"))
+
+
+def test_a_log_of_large_values_is_cut_by_its_size(make_ensemble):
+    node = make_ensemble(["aviary"], {"snapSizeLimitInKb": 4096})[1]
+    for number in range(10):
+        node.http.put(znode("/large"), b"x" * 500_000).expect(201 if number == 0 else 200)
+    eventually(lambda: len(snapshots(node)) == 2, "one more than the first")
+
+
+def test_a_node_that_often_starts_anew_takes_its_snapshots(make_ensemble):
+    """Half of the limit is the least that makes one due, and no run comes as far."""
+    node = make_ensemble(["aviary"], {"snapCount": 200})[1]
+    for run in range(5):
+        for number in range(45):
+            node.http.put(znode(f"/n{number}")).expect(201 if run == 0 else 200)
+        if len(snapshots(node)) > 1:
+            break
+        node.kill()
+        node.start().wait_ready()
+    eventually(lambda: len(snapshots(node)) > 1, "one more than the first")

@@ -16,7 +16,7 @@ final class InProcessEnsemble {
     private(set) var nodes: [PeerID: Node] = [:]
     private let ports: [PeerID: (quorum: Int, election: Int)]
     private let voters: Set<PeerID>
-    var snapCount = 100_000
+    var snapCount: Int?
 
     init(_ count: Int) throws {
         folder = FileManager.default.temporaryDirectory
@@ -42,7 +42,7 @@ final class InProcessEnsemble {
         timing.tickTime = 500
         var options = Replica.Options()
         options.tickMs = 500
-        options.snapCount = snapCount
+        options.snapshots.transactions = snapCount
         let path = folder.appendingPathComponent("\(id)").path
         let isAlone = voters.count == 1
         return NodeSettings(
