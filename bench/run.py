@@ -324,6 +324,8 @@ class Bench:
             empty = [heap(index) for index in range(3)]
             small = self.rates(system)
             system.create_many(count)
+            # What was written meanwhile is not to be carried to the disk beside the next rows.
+            os.sync()
             time.sleep(2)
             full = [heap(index) for index in range(3)]
             large = self.rates(system)
@@ -362,6 +364,49 @@ class Bench:
             )
         }
 
+    def nodes(self):
+        """What a write costs the leader, and how long it takes, in larger ensembles.
+
+        At a fixed rate through the followers, over one connection to each server that is not the
+        leader: what is asked of one does not change with how many there are.
+        """
+        rate = 1000
+        for voters, observers in ((3, 0), (5, 0), (7, 0), (3, 4)):
+            systems, leaders = {}, {}
+            for kind in (Aviary, ZooKeeper):
+                system = self.start(kind, (), voters, observers)
+                systems[system.name] = system
+                leaders[system.name] = leader = system.leader()
+                system.servers = [s for i, s in enumerate(system.servers) if i != leader]
+                load(system.servers[:1], system.preload(), "--sequential", "--keys", str(KEYS))
+                seconds = str(self.options.warm if kind is ZooKeeper else 2)
+                load(system.servers, system.write(), "--seconds", seconds, "--keys", str(KEYS))
+
+            def run(system):
+                leader = leaders[system.name]
+                before = system.cpu(leader)
+                found = self.measure(
+                    system, system.servers, system.write(), 6, "--rate", str(rate),
+                    seconds=2 * self.options.seconds,
+                )
+                found["leader"] = (system.cpu(leader) - before) / max(1, found["all"])
+                return found
+
+            found = self.alternate(
+                {name: lambda system=system: run(system) for name, system in systems.items()}
+            )
+            self.end(*systems.values())
+            size = f"{voters} voters" + (f" and {observers} observers" if observers else "")
+            for what, unit, key, scale in (
+                ("CPU of the leader for 1,000 writes", "ms", "leader", 1e6),
+                ("CPU of all nodes for 1,000 writes", "ms", "cpu", 1e6),
+                ("p50", "µs", "p50", 1),
+            ):
+                figures = {
+                    name: [scale * each[key] for each in runs] for name, runs in found.items()
+                }
+                self.results.add(f"PUT, {rate:,}/s, {size}: {what}", unit, figures)
+
     def children(self):
         """Time of the processor for creations below one parent, in the tree alone."""
         growth, slowest = [], []
@@ -393,7 +438,7 @@ class Bench:
 
 
 QUICK = ("reads", "linearizable", "writes", "transactions", "latencies")
-FULL = (*QUICK, "syncs", "million", "children", "waits")
+FULL = (*QUICK, "syncs", "million", "nodes", "children", "waits")
 
 
 def machine():

@@ -1,4 +1,4 @@
-"""Three-node ensembles of Aviary, ZooKeeper and etcd on loopback, and the bare libmicrohttpd.
+"""Ensembles of Aviary, ZooKeeper and etcd on loopback, and the bare libmicrohttpd.
 
 What all have: `name`, `pids`, and the arguments of `Load` for reads and writes of one value of 100
 bytes under eight digits of a key.
@@ -65,11 +65,15 @@ def load(servers, work, *options):
 
 
 class System:
-    """Servers as processes, each in a folder of its own below `folder`."""
+    """Servers as processes, each in a folder of its own below `folder`.
 
-    def __init__(self, folder, prefix=()):
+    `voters` and `observers` are how many there are of them; etcd always has three.
+    """
+
+    def __init__(self, folder, prefix=(), voters=3, observers=0):
         self.folder = folder / self.name.lower().replace(" ", "-")
         self.folder.mkdir()
+        self.voters, self.count = voters, voters + observers
         self.commands = self.configure()
         self.prefix = list(prefix)
         self.processes = [None] * len(self.commands)
@@ -97,6 +101,9 @@ class System:
             if process.poll() is None:
                 self.kill(index)
 
+    def role(self, index):
+        return "participant" if index < self.voters else "observer"
+
     def leader_last(self):
         """The addresses for clients; the first ones are followers'."""
         leader = self.leader()
@@ -106,10 +113,10 @@ class System:
     def pids(self):
         return [process.pid for process in self.processes]
 
-    def cpu(self):
-        """Seconds of CPU of all so far."""
+    def cpu(self, *indices):
+        """Seconds of CPU of these so far, or of all."""
         ticks = 0
-        for pid in self.pids:
+        for pid in [self.pids[index] for index in indices] or self.pids:
             stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             ticks += int(stat[11]) + int(stat[12])
         return ticks / os.sysconf("SC_CLK_TCK")
@@ -140,19 +147,21 @@ class Bare(System):
 class Aviary(System):
     name = "Aviary"
 
-    def __init__(self, folder, prefix=(), binary=AVIARY, settings=()):
+    def __init__(self, folder, prefix=(), binary=AVIARY, settings=(), **sizes):
         self.binary, self.settings = binary, list(settings)
-        super().__init__(folder, prefix)
+        super().__init__(folder, prefix, **sizes)
 
     def configure(self):
-        ports = free_ports(9)
-        self.servers = [f"127.0.0.1:{port}" for port in ports[:3]]
+        count = self.count
+        ports = free_ports(3 * count)
+        self.servers = [f"127.0.0.1:{port}" for port in ports[:count]]
         self.urls = [f"http://{server}" for server in self.servers]
         members = [
-            f"server.{i + 1}=127.0.0.1:{ports[3 + i]}:{ports[6 + i]}" for i in range(3)
+            f"server.{i + 1}=127.0.0.1:{ports[count + i]}:{ports[2 * count + i]}:{self.role(i)}"
+            for i in range(count)
         ]
         commands = []
-        for i in range(3):
+        for i in range(count):
             data = self.folder / f"data-{i}"
             data.mkdir()
             (data / "myid").write_text(f"{i + 1}\n")
@@ -163,7 +172,7 @@ class Aviary(System):
         return commands
 
     def prepare(self):
-        for index in range(3):
+        for index in range(self.count):
             self.wait_ready(index)
         http("PUT", f"{self.urls[0]}/v1/znodes/bench", VALUE.encode())
 
@@ -226,19 +235,20 @@ class ZooKeeper(System):
     heap = "4g"
 
     def configure(self):
-        ports = free_ports(9)
-        self.servers = [f"127.0.0.1:{port}" for port in ports[:3]]
+        count = self.count
+        ports = free_ports(3 * count)
+        self.servers = [f"127.0.0.1:{port}" for port in ports[:count]]
         members = [
-            f"server.{i + 1}=127.0.0.1:{ports[3 + i]}:{ports[6 + i]}:participant"
+            f"server.{i + 1}=127.0.0.1:{ports[count + i]}:{ports[2 * count + i]}:{self.role(i)}"
             f";127.0.0.1:{ports[i]}"
-            for i in range(3)
+            for i in range(count)
         ]
         jars = Path("/usr/share/java")
         named = ["zookeeper", "zookeeper-jute", "slf4j-api", "slf4j-nop", "snappy-java"]
         named += ["metrics-core", "commons-cli", "netty-all"]
         path = [jars / f"{name}.jar" for name in named] + sorted(jars.glob("netty-*.jar"))
         commands = []
-        for i in range(3):
+        for i in range(count):
             data = self.folder / f"data-{i}"
             data.mkdir()
             (data / "myid").write_text(f"{i + 1}\n")
@@ -258,7 +268,7 @@ class ZooKeeper(System):
         return commands
 
     def prepare(self):
-        for index in range(3):
+        for index in range(self.count):
             self.wait_served(index)
         create = ["zookeeper", "--operation", "create", "--path", "/bench", "--value", VALUE]
         load(self.servers[:1], create, "--connections", "1", "--sequential")
@@ -278,7 +288,7 @@ class ZooKeeper(System):
 
     def leader(self):
         def found():
-            for index in range(3):
+            for index in range(self.count):
                 if self.processes[index].poll() is None:
                     if "Mode: leader" in self.ask(index, "srvr"):
                         return index + 1
