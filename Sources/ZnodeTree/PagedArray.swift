@@ -1,19 +1,27 @@
-/// An array in pages of 128 elements that are copied when they are written while shared.
+/// An array in pages of 14 KiB that are copied when they are written while shared.
 ///
 /// Copying the array is one reference count; afterwards the two go apart page by page. That gives
 /// a tree its exact views, and growth moves no element.
+///
+/// As many elements as fit into what the allocator has in store, its largest small size: it would
+/// round a power of two of them up to that by what a fourteenth of all znodes take.
 struct PagedArray<Element: BitwiseCopyable & Sendable>: Sendable {
     private var pages: [Page] = []
     private(set) var count = 0
 
-    private static var shift: Int { 7 }
-    private static var pageSize: Int { 1 << shift }
+    private static var pageSize: Int { (14 << 10) / MemoryLayout<Element>.stride }
+
+    private static func place(of index: Int) -> (page: Int, element: Int) {
+        let (page, element) = UInt(bitPattern: index).quotientAndRemainder(
+            dividingBy: UInt(bitPattern: pageSize))
+        return (Int(bitPattern: page), Int(bitPattern: element))
+    }
 
     /// Appends an element whose bits are all zero unless `element` says otherwise.
     ///
     /// - Parameter element: The new last element.
     mutating func append(_ element: Element) {
-        if count == pages.count << Self.shift {
+        if count == pages.count * Self.pageSize {
             pages.append(Page(capacity: Self.pageSize))
         }
         count += 1
@@ -23,15 +31,16 @@ struct PagedArray<Element: BitwiseCopyable & Sendable>: Sendable {
     subscript(index: Int) -> Element {
         _read {
             assert(index < count)
-            yield pages[index >> Self.shift].elements[index & (Self.pageSize - 1)]
+            let (page, element) = Self.place(of: index)
+            yield pages[page].elements[element]
         }
         _modify {
             assert(index < count)
-            let page = index >> Self.shift
+            let (page, element) = Self.place(of: index)
             if !isKnownUniquelyReferenced(&pages[page]) {
                 pages[page] = Page(copying: pages[page], capacity: Self.pageSize)
             }
-            yield &pages[page].elements[index & (Self.pageSize - 1)]
+            yield &pages[page].elements[element]
         }
     }
 
