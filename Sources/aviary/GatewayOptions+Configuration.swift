@@ -1,5 +1,4 @@
 private import CDeflate
-private import CJemalloc
 import Configuration
 import Gateway
 import HTTPServer
@@ -30,7 +29,7 @@ extension GatewayOptions {
         libraryVersions = [
             ("libmicrohttpd", HTTPServer.libraryVersion),
             ("libdeflate", String(cString: CDeflateVersion())),
-            ("jemalloc", CJemallocVersion().map { String(cString: $0) } ?? "none"),
+            ("jemalloc", Allocator.version),
         ]
         members = configuration.ensemble.members.map { member in
             Member(

@@ -32,6 +32,7 @@ struct Serve: AsyncParsableCommand {
         let configuration = load()
         LoggingSystem.bootstrap { _ in ReadableLogHandler() }
         let logger = Logger(label: "aviary")
+        Allocator.returnUnusedMemory(logger)
         let (endings, told) = AsyncStream.makeStream(of: Ending.self)
         let watching = Task {
             await signals.wait()
