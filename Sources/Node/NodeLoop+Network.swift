@@ -264,12 +264,15 @@ extension NodeLoop: ReplicaEnvironment {
     }
 
     func endOfBatch() {
+        // A leader is not held up by its own disk: what it is waiting for are the others.
+        let writesAtOnce = storage.mayWriteAtOnce && replica?.status.role != .leading
         if !hasLeft {
-            storage.flushAppends()
+            if !writesAtOnce { storage.flushAppends() }
             listener.flush()
             leaderConnection?.flush()
         }
         batchEnded()
+        if !hasLeft, writesAtOnce { storage.writeAppends() }
     }
 
     func gatewayOpened(_ session: SessionID) {

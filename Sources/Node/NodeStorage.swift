@@ -97,6 +97,25 @@ final class NodeStorage {
         unsent.append(LogRecord(zxid: proposal.zxid, payload: proposal.payload))
     }
 
+    /// Whether the batch is so small that it is better written by this thread, once everybody else
+    /// has been told what concerns him.
+    ///
+    /// With one write at a time the way to the log thread and back is two wake-ups, which together
+    /// take about as long as the sync. More than one transaction means that others are under way,
+    /// and then this thread is not to be held up.
+    var mayWriteAtOnce: Bool { unsent.count == 1 }
+
+    /// Writes and syncs the batch before it returns, or hands it to the log thread where that is
+    /// the better way.
+    func writeAppends() {
+        guard !unsent.isEmpty else { return }
+        if log.writeAtOnce(unsent, tenure: Tenure(unsentTenure)) {
+            unsent.removeAll(keepingCapacity: true)
+        } else {
+            flushAppends()
+        }
+    }
+
     /// Hands the batch to the log thread, which writes and syncs it as one.
     func flushAppends() {
         guard !unsent.isEmpty else { return }

@@ -134,6 +134,91 @@ import Testing
         #expect(error.operation == .sync)
     }
 
+    // MARK: At once, on the caller's thread
+
+    /// A writer whose thread sleeps, and whose last sync was quick.
+    private static func idleWriter(
+        _ member: Member
+    ) async throws -> (LogWriter, Reports, DataDirectory) {
+        let (writer, reports, directory) = try LogWriterTests.writer(member)
+        // Whether syncs are quick is not known before there was one.
+        #expect(!writer.writeAtOnce(records(1, 1...1), tenure: 1))
+        #expect(reports.completions.isEmpty)
+        writer.append(records(1, 1...1), tenure: 1)
+        // Asleep for good: the sidecar is on the disk, too.
+        #expect(await LogWriterTests.wait { writer.counters.watermarkFlushes == 1 })
+        return (writer, reports, directory)
+    }
+
+    /// A machine that is busy elsewhere may make a sync take long; then the thread has the next.
+    private static func write(_ records: [LogRecord], _ writer: LogWriter, _ reports: Reports) async
+    {
+        if writer.writeAtOnce(records, tenure: 7) {
+            #expect(reports.completions.last == .persisted(tenure: 7, through: records[0].zxid))
+        } else {
+            writer.append(records, tenure: 7)
+            #expect(await LogWriterTests.wait { reports.persisted.last == records[0].zxid })
+        }
+    }
+
+    @Test func `what is written at once is on the disk when the caller goes on`() async throws {
+        let member = Member()
+        let (writer, reports, _) = try await LogWriterTests.idleWriter(member)
+        var generator = SeededGenerator(5)
+        for counter in UInt32(2)...200 {
+            await LogWriterTests.write(records(1, counter...counter), writer, reports)
+            guard counter % 40 == 0 else { continue }
+            let crashed = Member(on: member.disk.copy())
+            crashed.disk.crash(using: &generator)
+            #expect(try crashed.recover().zxids == zxids(1, 1...counter))
+        }
+        #expect(reports.persisted == zxids(1, 1...200))
+        let counters = writer.counters
+        #expect(counters.records == 200 && counters.syncs == 200)
+        // The thread has looked after the sidecar again.
+        #expect(await LogWriterTests.wait { writer.counters.watermarkFlushes >= 2 })
+        writer.stop()
+        member.disk.crash(using: &generator)
+        #expect(try member.recover().zxids == zxids(1, 1...200))
+    }
+
+    @Test func `nothing is written at once while the thread has work`() async throws {
+        let member = Member()
+        let (writer, reports, _) = try await LogWriterTests.idleWriter(member)
+        let gate = Mutex((isReached: false, isOpen: false))
+        writer.perform { _ in
+            gate.withLock { $0.isReached = true }
+            while !gate.withLock({ $0.isOpen }) {}
+        }
+        #expect(await LogWriterTests.wait { gate.withLock { $0.isReached } })
+        #expect(!writer.writeAtOnce(records(1, 2...2), tenure: 1))
+        writer.append(records(1, 2...2), tenure: 1)
+        #expect(!writer.writeAtOnce(records(1, 3...3), tenure: 1))
+        writer.append(records(1, 3...3), tenure: 1)
+        gate.withLock { $0.isOpen = true }
+        writer.stop()
+        #expect(!writer.writeAtOnce(records(1, 4...4), tenure: 1))
+        #expect(reports.persisted.last == zxid(1, 3))
+    }
+
+    @Test func `a sync that fails at once is reported once, and ends the log`() async throws {
+        let member = Member()
+        let (writer, reports, _) = try await LogWriterTests.idleWriter(member)
+        member.disk.failsNextSync = true
+        if !writer.writeAtOnce(records(1, 2...2), tenure: 1) {
+            writer.append(records(1, 2...2), tenure: 1)
+        }
+        #expect(await LogWriterTests.wait { reports.completions.count == 2 })
+        #expect(writer.failure != nil)
+        #expect(!writer.writeAtOnce(records(1, 3...3), tenure: 1))
+        writer.stop()
+        #expect(reports.completions.count == 2)
+        guard case .failed(.disk)? = reports.completions.last else {
+            Issue.record("\(reports.completions)")
+            return
+        }
+    }
+
     @Test func `a gap fails the log instead of being written`() async throws {
         let member = Member()
         let (writer, reports, _) = try LogWriterTests.writer(member)

@@ -56,8 +56,10 @@ package final class LogWriter: Sendable {
     }
 
     private let mailbox = Mutex(Mailbox())
-    /// Held by the log thread only, and so never waited for.
+    /// Whoever writes holds it: the log thread, or while that sleeps who calls `writeAtOnce`.
     private let log: Mutex<TransactionLog>
+    /// How long the last sync took.
+    private let lastSyncNanoseconds = Atomic(Int64.max)
     private let measured = Mutex(LogCounters())
     private let committed = Atomic(Int64.min)
     private let parker = Parker()
@@ -75,11 +77,13 @@ package final class LogWriter: Sendable {
     private static let idleMilliseconds = 20
     /// How many batches a log that is never idle writes between two syncs of its sidecar.
     private static let batchesBetweenFlushes = 16
+    /// What a caller of `writeAtOnce` may be held up for, as far as the last sync tells.
+    private static let quickNanoseconds: Int64 = 1_000_000
 
     /// - Parameters:
     ///   - log: Belongs to the log thread from now on.
     ///   - slowSync: A sync that takes longer counts as slow.
-    ///   - onCompletion: Called on the log thread, once for each batch.
+    ///   - onCompletion: Called once for each batch, on the thread that has written it.
     package init(
         _ log: consuming TransactionLog, slowSync: Duration = .seconds(1),
         onCompletion: @escaping @Sendable (LogCompletion) -> Void
@@ -109,6 +113,37 @@ package final class LogWriter: Sendable {
             } else {
                 mailbox.jobs.append(Job(records: records, tenure: tenure, bytes: bytes))
             }
+        }
+    }
+
+    /// Writes and syncs transactions on the calling thread, if the log thread sleeps and the last
+    /// sync was quick: to wake that thread and to be woken by it takes longer than such a sync.
+    ///
+    /// - Parameters:
+    ///   - records: As for `append`.
+    ///   - tenure: As for `append`.
+    /// - Returns: Whether they were written, or the log has failed; the completion has been told
+    ///   by then. If not, nothing has happened, and they are to be queued.
+    package func writeAtOnce(_ records: [LogRecord], tenure: Tenure) -> Bool {
+        let isQuick =
+            lastSyncNanoseconds.load(ordering: .relaxed) <= LogWriter.quickNanoseconds
+        guard isQuick, isIdle else { return false }
+        let written = log.withLockIfAvailable { log in
+            let wasFlushed = log.watermarkIsFlushed
+            return (write(records, to: &log), wasFlushed)
+        }
+        guard let (result, wasFlushed) = written else { return false }
+        report(result, records, tenure: tenure)
+        // The log thread looks after the sidecar, and sleeps for good as long as there is nothing
+        // to be done about it.
+        if wasFlushed { parker.unpark() }
+        return true
+    }
+
+    private var isIdle: Bool {
+        mailbox.withLock { mailbox in
+            mailbox.isWaiting && mailbox.jobs.isEmpty && !mailbox.isStopping
+                && mailbox.failure == nil
         }
     }
 
@@ -217,7 +252,8 @@ package final class LogWriter: Sendable {
         } else if let work = job.work {
             job.then?(runAlone(work))
         } else {
-            write(job.records, tenure: job.tenure, bytes: job.bytes)
+            let result = log.withLock { log in write(job.records, to: &log) }
+            report(result, job.records, tenure: job.tenure)
         }
     }
 
@@ -237,42 +273,50 @@ package final class LogWriter: Sendable {
         return result
     }
 
-    private func write(_ records: [LogRecord], tenure: Tenure, bytes: Int) {
-        let clock = ContinuousClock()
-        var syncTime = Duration.zero
+    /// What is on the disk, and how long its sync took.
+    private typealias Written = (through: Zxid, syncTime: Duration)
+
+    private func write(
+        _ records: [LogRecord], to log: inout TransactionLog
+    ) -> Result<Written, StorageError> {
         beginWriting()
-        let result = log.withLock { log in
-            noteCommitted(&log)
-            do throws(StorageError) {
-                try log.append(records)
-                let start = clock.now
-                try log.sync()
-                syncTime = clock.now - start
-                return Result<Zxid, StorageError>.success(log.lastSynced)
-            } catch {
-                return .failure(error)
-            }
+        defer { endWriting() }
+        noteCommitted(&log)
+        do throws(StorageError) {
+            try log.append(records)
+            let start = ContinuousClock.now
+            try log.sync()
+            return .success((log.lastSynced, ContinuousClock.now - start))
+        } catch {
+            return .failure(error)
         }
-        endWriting()
+    }
+
+    private func report(
+        _ result: Result<Written, StorageError>, _ records: [LogRecord], tenure: Tenure
+    ) {
         switch result {
-        case .success(let zxid):
+        case .success(let written):
+            let (seconds, attoseconds) = written.syncTime.components
+            lastSyncNanoseconds.store(
+                seconds * 1_000_000_000 + attoseconds / 1_000_000_000, ordering: .relaxed)
             measured.withLock { counters in
                 counters.batches += 1
                 counters.syncs += 1
                 counters.records += records.count
-                counters.bytes += bytes
-                counters.longestSync = max(counters.longestSync, syncTime)
+                counters.bytes += records.reduce(0) { $0 + $1.payload.count }
+                counters.longestSync = max(counters.longestSync, written.syncTime)
             }
-            onCompletion(.persisted(tenure: tenure, through: zxid))
+            onCompletion(.persisted(tenure: tenure, through: written.through))
         case .failure(let error):
             fail(error)
         }
     }
 
     private func flushWatermark() {
-        beginWriting()
-        defer { endWriting() }
         let failure = log.withLock { log -> StorageError? in
+            beginWriting()
+            defer { endWriting() }
             noteCommitted(&log)
             do throws(StorageError) {
                 try log.flushWatermark()
