@@ -126,17 +126,8 @@ struct ConnectionHandle: Equatable {
     private func queue(_ reply: OpaquePointer?, _ response: HTTPResponse) -> Bool {
         guard let reply else { return false }
         defer { MHD_destroy_response(reply) }
-        response.headers.block.withUnsafeBytes { block in
-            var index = 0
-            while index < block.count, let start = block.baseAddress {
-                let name = start + index
-                index += strlen(name.assumingMemoryBound(to: CChar.self)) + 1
-                let value = start + index
-                index += strlen(value.assumingMemoryBound(to: CChar.self)) + 1
-                MHD_add_response_header(
-                    reply, name.assumingMemoryBound(to: CChar.self),
-                    value.assumingMemoryBound(to: CChar.self))
-            }
+        response.headers.forEachField { name, value in
+            MHD_add_response_header(reply, name.baseAddress, value.baseAddress)
         }
         if response.closesConnection {
             MHD_add_response_header(reply, "Connection", "close")

@@ -51,6 +51,8 @@ struct ExchangeState {
         case .parked:
             self.response = response
             stage = .resuming
+            // Of no more use, and better freed here than by the loop, which is the busier one.
+            goneAction = nil
             return (true, true)
         }
     }

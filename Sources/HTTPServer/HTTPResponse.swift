@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// An answer. `Content-Length`, `Date` and `Connection` are the server's to add.
 ///
 /// For HEAD give what GET would get: the body is not sent, its length is stated.
@@ -72,15 +74,36 @@ package struct HTTPResponseHeaders: Sendable {
         block.append(0)
     }
 
+    /// The fields in order, each part with a NUL behind it.
+    func forEachField(
+        _ body: (_ name: UnsafeBufferPointer<CChar>, _ value: UnsafeBufferPointer<CChar>) -> Void
+    ) {
+        block.withUnsafeBytes { block in
+            guard var next = block.baseAddress?.assumingMemoryBound(to: CChar.self) else { return }
+            let end = next + block.count
+            func take() -> UnsafeBufferPointer<CChar> {
+                let part = UnsafeBufferPointer(start: next, count: strlen(next))
+                next += part.count + 1
+                return part
+            }
+            while next < end {
+                let name = take()
+                body(name, take())
+            }
+        }
+    }
+
     /// The fields as text, in order.
     package var fields: [(name: String, value: String)] {
-        let parts = block.split(separator: 0, omittingEmptySubsequences: false).dropLast()
-        return stride(from: 0, to: parts.count, by: 2).map { index in
-            (
-                String(decoding: parts[index], as: UTF8.self),
-                String(decoding: parts[index + 1], as: UTF8.self)
-            )
+        var fields: [(name: String, value: String)] = []
+        forEachField { name, value in
+            fields.append(
+                (
+                    String(decoding: UnsafeRawBufferPointer(name), as: UTF8.self),
+                    String(decoding: UnsafeRawBufferPointer(value), as: UTF8.self)
+                ))
         }
+        return fields
     }
 
     /// The first value of that name, without regard to ASCII case.

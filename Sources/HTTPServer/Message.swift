@@ -13,19 +13,19 @@ extension HTTPResponse {
     func head(_ framing: BodyFraming, endsConnection: Bool) -> [UInt8] {
         var head: [UInt8] = []
         head.reserveCapacity(192 + headers.block.count)
-        head.append(contentsOf: "HTTP/1.1 \(status) \(reasonPhrase(status))\r\nDate: ".utf8)
+        head.append(contentsOf: "HTTP/1.1 ".utf8)
+        head.append(contentsOf: String(status).utf8)
+        head.append(UInt8(ascii: " "))
+        head.append(contentsOf: reasonPhrase(status).utf8)
+        head.append(contentsOf: "\r\nDate: ".utf8)
         appendDate(to: &head)
         head.append(contentsOf: "\r\n".utf8)
         if endsConnection { head.append(contentsOf: "Connection: close\r\n".utf8) }
-        // Names and values in turn, each with a NUL behind it.
-        var isName = true
-        for byte in headers.block {
-            guard byte == 0 else {
-                head.append(byte)
-                continue
-            }
-            head.append(contentsOf: (isName ? ": " : "\r\n").utf8)
-            isName.toggle()
+        headers.forEachField { name, value in
+            head.append(contentsOf: UnsafeRawBufferPointer(name))
+            head.append(contentsOf: ": ".utf8)
+            head.append(contentsOf: UnsafeRawBufferPointer(value))
+            head.append(contentsOf: "\r\n".utf8)
         }
         switch framing {
         case .length(let count): head.append(contentsOf: "Content-Length: \(count)\r\n".utf8)
