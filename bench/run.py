@@ -97,9 +97,9 @@ class Bench:
         self.running = []
         self.peaks = {}
 
-    def start(self, kind, *arguments):
+    def start(self, kind, *arguments, **sizes):
         folder = Path(tempfile.mkdtemp(dir=self.folder))
-        system = kind(folder, *arguments)
+        system = kind(folder, *arguments, **sizes)
         self.running.append(system)
         return system
 
@@ -374,7 +374,7 @@ class Bench:
         for voters, observers in ((3, 0), (5, 0), (7, 0), (3, 4)):
             systems, leaders = {}, {}
             for kind in (Aviary, ZooKeeper):
-                system = self.start(kind, (), voters, observers)
+                system = self.start(kind, voters=voters, observers=observers)
                 systems[system.name] = system
                 leaders[system.name] = leader = system.leader()
                 system.servers = [s for i, s in enumerate(system.servers) if i != leader]
