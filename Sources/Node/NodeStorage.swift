@@ -102,8 +102,13 @@ final class NodeStorage {
     ///
     /// With one write at a time the way to the log thread and back is two wake-ups, which together
     /// take about as long as the sync. More than one transaction means that others are under way,
-    /// and then this thread is not to be held up.
-    var mayWriteAtOnce: Bool { unsent.count == 1 }
+    /// and then this thread is not to be held up; nor is it by a large one, of which the last sync
+    /// tells nothing.
+    var mayWriteAtOnce: Bool {
+        unsent.count == 1 && unsent[0].payload.count <= NodeStorage.bytesAtOnce
+    }
+
+    private static let bytesAtOnce = 4 << 10
 
     /// Writes and syncs the batch before it returns, or hands it to the log thread where that is
     /// the better way.
