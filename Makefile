@@ -31,8 +31,8 @@ test: lint build release ## Run every test; this is what CI runs.
 		|| "$$(scripts/python)" -m pytest Tests/Integration --last-failed
 
 bench: bench-build ## Measure Aviary beside ZooKeeper and etcd, into docs/performance.md; 20 minutes.
-	"$$(scripts/python bench)" bench/run.py --rounds 3 --seconds 2 \
-		--json docs/performance.json --page docs/performance.md --plot docs/performance.svg
+	"$$(scripts/python bench)" bench/run.py --json docs/performance.json \
+		--page docs/performance.md --plot docs/performance.svg
 
 bench-quick: bench-build ## The most important rows of that, printed; 3 minutes.
 	"$$(scripts/python bench)" bench/run.py --quick
