@@ -20,7 +20,7 @@ static inline const char *CJemallocVersion(void) {
 
 // Gives memory back to the system that nobody has wanted for a second, by a thread of the
 // allocator's own: left to itself it does so only while somebody allocates, and after ten seconds.
-// To be called before other threads are started. Returns 0, or what is wrong as in errno.
+// Threads that have allocated before keep the ten seconds. Returns 0, or what is wrong as in errno.
 static inline int CJemallocReturnUnusedMemory(void) {
     bool yes = true;
     ssize_t milliseconds = 1000;
