@@ -80,7 +80,7 @@ let package = Package(
             name: "CMicroHTTPD", path: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
             providers: [.apt(["libmicrohttpd-dev"])]),
         // HTTP, and nothing of znodes; the only target that touches libmicrohttpd's pointers.
-        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", deque], swiftSettings: strict),
+        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD"], swiftSettings: strict),
 
         // MARK: The program.
 

@@ -1,4 +1,3 @@
-internal import DequeModule
 internal import Glibc
 internal import Synchronization
 
@@ -40,7 +39,7 @@ final class EventLoop: @unchecked Sendable {
     private let deadSocket: Int32
     private var hasDeadSockets = false
     /// Connections whose answers are sent, on their way back into the library.
-    private var returning = Deque<Connection>()
+    private var returning: [Connection] = []
     /// The one that is being handed over.
     private var handedOver: Connection?
 
@@ -272,9 +271,8 @@ extension EventLoop {
         let limit = now < time ? Int((time - now) / 1_000_000) + 1 : 0
         let wanted = daemon.timeoutMilliseconds ?? limit
         if wanted == 0 { return false }
-        // Answers that were left for later do not wait for a socket, nor does who has his.
-        let isPressed = isWakeUpPending.load(ordering: .acquiring) || !returning.isEmpty
-        let timeout = isPressed ? 0 : min(limit, wanted)
+        // Answers that were left for later do not wait for a socket.
+        let timeout = isWakeUpPending.load(ordering: .acquiring) ? 0 : min(limit, wanted)
         var descriptors = (
             pollfd(fd: sockets, events: Int16(POLLIN), revents: 0),
             pollfd(fd: wakeDescriptor, events: Int16(POLLIN), revents: 0),
@@ -314,11 +312,8 @@ extension EventLoop {
         }
     }
 
-    /// Some of them a turn: the return costs as much as the answer, and when many thousands are
-    /// answered the others' answers come first.
     private func giveBack(to daemon: Daemon) {
-        for _ in 0..<EventLoop.returnsInATurn {
-            guard let connection = returning.popFirst() else { break }
+        for connection in returning {
             handedOver = connection
             outside -= 1
             if daemon.add(connection.socket) { continue }
@@ -326,9 +321,8 @@ extension EventLoop {
             if handedOver != nil { closed(connection) }
             handedOver = nil
         }
+        returning.removeAll(keepingCapacity: true)
     }
-
-    private static let returnsInATurn = 32
 
     /// Resumes what was answered.
     ///
